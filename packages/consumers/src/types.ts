@@ -1,0 +1,41 @@
+/** What a scope allows, beyond its name. */
+export interface ScopeProperties {
+  /** Refused when revocation news is over 30 s old; needs a fresh decision. @default false */
+  readonly sensitive?: boolean
+  /** Changes something in the world: a synthetic token is refused. @default false */
+  readonly sideEffects?: boolean
+  /** One line for the matrix document. */
+  readonly description?: string
+}
+
+export type ObtainedBy = 'sign-in' | 'client-credentials' | 'exchange'
+
+/** One service that verifies tokens, with exactly one audience. */
+export interface Consumer<Scope extends string = string> {
+  readonly audience: string
+  readonly description?: string
+  readonly scopes: Readonly<Record<Scope, ScopeProperties>>
+  /** 60 to 43,200; @default 600 */
+  readonly accessTokenLifeSeconds: number
+  /** @default 'EdDSA'; ES256 for a consumer that cannot verify Ed25519 */
+  readonly algorithm: 'EdDSA' | 'ES256'
+  readonly obtainedBy: readonly ObtainedBy[]
+  /** How browser clients of this consumer keep the refresh token. @default 'none' */
+  readonly refresh: 'cookie' | 'body' | 'none'
+  /** RFC 8707 and RFC 9728: the resource's URL. `aud` is always the name. */
+  readonly resource?: string
+}
+
+/** Who may exchange whose token for which audience (RFC 8693). */
+export interface ExchangeEdge {
+  readonly from: string
+  readonly to: string
+  readonly scopes: readonly string[]
+  readonly as: 'delegation' | 'impersonation'
+}
+
+/** The whole matrix, checked; consumers by audience. */
+export interface ConsumerMatrix {
+  readonly consumers: Readonly<Record<string, Consumer>>
+  readonly edges: readonly ExchangeEdge[]
+}

@@ -1,0 +1,242 @@
+/** Instants are Unix seconds, whole. Ids are opaque strings made by the issuer. */
+
+export type GrantType = 'sign_in' | 'client_credentials' | 'refresh_token'
+
+export interface UserRecord {
+  readonly id: string
+  /** What the person types, normalised (NFKC, trimmed, lower case); unique. */
+  readonly identifier: string
+  /** argon2id, PHC string. */
+  readonly passwordHash: string
+  /** Only grows; tokens carry the value they were issued under. */
+  readonly generation: number
+  readonly createdAt: number
+  readonly disabledAt: number | null
+}
+
+export interface ClientSecret {
+  readonly id: string
+  /** SHA-256 of the secret, base64url. The secret has 256 random bits, so no password hash is needed. */
+  readonly hash: string
+  readonly createdAt: number
+  /** After this the secret is refused; null: until rotated. */
+  readonly expiresAt: number | null
+}
+
+export interface ClientRecord {
+  readonly id: string
+  /** Unique. */
+  readonly name: string
+  /** Public clients have no secret. */
+  readonly type: 'confidential' | 'public'
+  /** May use first-party sign-in. */
+  readonly firstParty: boolean
+  readonly grants: readonly GrantType[]
+  readonly audiences: readonly string[]
+  /** Scopes it may ask for, of any of its audiences; null: all that its audiences have. */
+  readonly scopes: readonly string[] | null
+  /** Exact browser origins (scheme, host, port). */
+  readonly origins: readonly string[]
+  /** How the refresh token travels: a property of the client, never of a request. */
+  readonly refreshDelivery: 'cookie' | 'body'
+  readonly secrets: readonly ClientSecret[]
+  readonly generation: number
+  readonly createdAt: number
+  readonly disabledAt: number | null
+}
+
+/** One sign-in and all that came of it. */
+export interface SessionRecord {
+  readonly id: string
+  readonly userId: string
+  readonly clientId: string
+  readonly audience: string
+  /** Space-separated; may only shrink. */
+  readonly scope: string
+  readonly createdAt: number
+  /** Absolute limit. */
+  readonly expiresAt: number
+  readonly endedAt: number | null
+  readonly endReason: SessionEndReason | null
+}
+
+export type SessionEndReason =
+  | 'signed_out'
+  | 'revoked'
+  | 'refresh_reused'
+  | 'user_disabled'
+  | 'client_disabled'
+  | 'password_changed'
+
+/** A refresh token; all tokens of a session form its family. */
+export interface RefreshRecord {
+  /** SHA-256 of the token, base64url. */
+  readonly hash: string
+  readonly sessionId: string
+  readonly createdAt: number
+  /** Idle limit. */
+  readonly expiresAt: number
+  readonly spentAt: number | null
+}
+
+/** One row for each access token: what the blast radius of a key needs. */
+export interface IssuedRecord {
+  readonly jti: string
+  /** Also made for client credentials. */
+  readonly sessionId: string
+  readonly kid: string
+  readonly audience: string
+  readonly clientId: string
+  readonly subject: string
+  readonly issuedAt: number
+  readonly expiresAt: number
+}
+
+/** What introspection needs to know of a token beyond its signature. */
+export interface TokenStatus {
+  readonly issued: IssuedRecord
+  readonly revokedAt: number | null
+  readonly sessionEndedAt: number | null
+}
+
+export interface UserStore {
+  /** @returns false if the identifier is taken */
+  add(user: UserRecord): Promise<boolean>
+  byId(id: string): Promise<UserRecord | undefined>
+  byIdentifier(identifier: string): Promise<UserRecord | undefined>
+  /** In order of identifier, after the given one. */
+  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly UserRecord[]>
+  /** Sets the hash, raises the generation and ends every session of the user, at once. @returns false if there is no such user */
+  setPassword(id: string, passwordHash: string, now: number): Promise<boolean>
+  /** Replaces the hash of the same password (stronger parameters): nothing ends. Only if the stored hash is still `from`. */
+  rehashPassword(id: string, from: string, to: string): Promise<boolean>
+  /** Disables, raises the generation and ends every session, at once. @returns false if there is no such user, or it is disabled already */
+  disable(id: string, now: number): Promise<boolean>
+}
+
+export interface ClientStore {
+  /** @returns false if the id or the name is taken */
+  add(client: ClientRecord): Promise<boolean>
+  byId(id: string): Promise<ClientRecord | undefined>
+  byName(name: string): Promise<ClientRecord | undefined>
+  /** In order of name, after the given one. */
+  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly ClientRecord[]>
+  /** @returns false if there is no such client */
+  setSecrets(id: string, secrets: readonly ClientSecret[]): Promise<boolean>
+  /** Disables, raises the generation and ends every session through it, at once. @returns false as for users */
+  disable(id: string, now: number): Promise<boolean>
+}
+
+export type RefreshOutcome =
+  /** The presented token is spent, the successor and the issued row are stored. */
+  | 'rotated'
+  /** Spent before: reuse. Nothing stored; the caller ends the session. */
+  | 'spent'
+  /** Unknown, expired, or its session has ended. Nothing stored. */
+  | 'invalid'
+
+export interface SessionStore {
+  /** Stores all of it or nothing. */
+  open(entry: {
+    readonly session: SessionRecord
+    readonly refresh: RefreshRecord | null
+    readonly issued: IssuedRecord
+  }): Promise<void>
+  byId(id: string): Promise<SessionRecord | undefined>
+  /** By the refresh token's hash, spent or not. */
+  byRefresh(hash: string): Promise<{ readonly refresh: RefreshRecord; readonly session: SessionRecord } | undefined>
+  /** Newest first. */
+  ofUser(userId: string, page: { readonly limit: number }): Promise<readonly SessionRecord[]>
+  /**
+   * Spends the presented token and stores its successor and the issued row, all in one transaction that decides by
+   * what is stored at that moment: of any number of concurrent calls for one token exactly one answers `rotated`.
+   */
+  rotate(entry: {
+    readonly presentedHash: string
+    readonly successor: RefreshRecord
+    readonly issued: IssuedRecord
+    readonly now: number
+  }): Promise<RefreshOutcome>
+  /** @returns false if there is no such session or it has ended already; the first reason stays */
+  end(id: string, reason: SessionEndReason, now: number): Promise<boolean>
+}
+
+export interface IssuedStore {
+  /** Resolves once durable. */
+  add(issued: IssuedRecord): Promise<void>
+  status(jti: string): Promise<TokenStatus | undefined>
+  /** @returns false if there is no such token or it is revoked already */
+  revoke(jti: string, now: number): Promise<boolean>
+}
+
+/** Failures by key (an account, an address), shared by every process of the service. */
+export interface ThrottleRecord {
+  readonly failures: number
+  /** When the current window began. */
+  readonly windowStartedAt: number
+  /** No attempt is looked at before this; 0: free. */
+  readonly blockedUntil: number
+}
+
+export interface ThrottleStore {
+  read(keys: readonly string[]): Promise<ReadonlyMap<string, ThrottleRecord>>
+  /**
+   * Counts one failure for each key, in one transaction: within `windowSeconds` of the first one up to `allowed` are free,
+   * each further one blocks for `baseSeconds` doubled for every failure past the allowance, at most `maxSeconds`.
+   * A window that ended longer than `maxSeconds` ago starts anew.
+   */
+  fail(keys: readonly string[], rule: ThrottleRule, now: number): Promise<void>
+  clear(key: string): Promise<void>
+}
+
+export interface ThrottleRule {
+  readonly allowed: number
+  readonly windowSeconds: number
+  readonly baseSeconds: number
+  readonly maxSeconds: number
+}
+
+export interface IssuerStores {
+  readonly users: UserStore
+  readonly clients: ClientStore
+  readonly sessions: SessionStore
+  readonly issued: IssuedStore
+  readonly throttle: ThrottleStore
+  /** The generation that reaches every token of this issuer; starts at 0. */
+  globalGeneration(): Promise<number>
+  /** Removes what ended before `before`: issued rows, refresh tokens, sessions, throttle rows; at most `limit` rows a call. @returns how many */
+  prune(before: number, limit: number): Promise<number>
+  /** Rejects when the store cannot be read or written now. */
+  check(): Promise<void>
+}
+
+export interface AuditActor {
+  readonly type: 'user' | 'client' | 'operator' | 'scheduler' | 'system'
+  readonly id?: string
+}
+
+/** What must not happen unrecorded. Awaited; if it cannot be written, the action fails. */
+export interface IssuerAuditEvent {
+  readonly action:
+    | 'token.issue'
+    | 'token.revoke'
+    | 'session.open'
+    | 'session.refresh'
+    | 'session.end'
+    | 'refresh.reuse'
+    | 'user.add'
+    | 'user.disable'
+    | 'user.set_password'
+    | 'client.add'
+    | 'client.disable'
+    | 'client.rotate_secret'
+  readonly outcome: 'allowed' | 'denied'
+  readonly actor: AuditActor
+  readonly target: { readonly type: 'token' | 'session' | 'user' | 'client'; readonly id: string }
+  readonly reason?: string
+  readonly details?: Readonly<Record<string, string | number | boolean | null>>
+}
+
+export interface IssuerAudit {
+  record(event: IssuerAuditEvent): Promise<void>
+}
