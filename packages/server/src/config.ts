@@ -1,0 +1,45 @@
+import type { ConsumerMatrix } from '@countersign/consumers'
+
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
+
+/** What `countersign.config.ts` exports. Paths are relative to the file that names them. */
+export interface TokenServiceConfig {
+  /** `iss` of every token, and the URL that clients reach the service by: https, or http on loopback. No trailing slash. */
+  readonly issuer: string
+  /** @default '127.0.0.1' */
+  readonly host?: string
+  /** 0 picks a free one. @default 4600 */
+  readonly port?: number
+  /** Created with mode 0700. @default './data' */
+  readonly dataDir?: string
+  /** `sqlite:PATH`. @default 'sqlite:' and countersign.db in `dataDir` */
+  readonly database?: string
+  /** The key-encryption key. @default kek in `dataDir` */
+  readonly kekFile?: string
+  /** The consumer matrix, or the path of a module or JSON file that has it. */
+  readonly consumers: ConsumerMatrix | string
+  readonly keys?: KeysConfig
+  readonly log?: { readonly level?: LogLevel }
+  /** Prometheus metrics on a port of their own; false: none. @default { host: '127.0.0.1', port: 0 in tests, 4601 } */
+  readonly metrics?: { readonly host?: string; readonly port?: number } | false
+  /** Where audit lines go. @default audit.jsonl in `dataDir` */
+  readonly auditFile?: string
+  /** Proxies in front that append to X-Forwarded-For. @default 0: the header is ignored */
+  readonly trustedProxyHops?: number
+}
+
+export interface KeysConfig {
+  /** `demo` scales every wait of key rotation down to seconds; for loopback issuers only. @default 'standard' */
+  readonly policy?: 'standard' | 'demo'
+  /** @default 300 */
+  readonly jwksMaxAgeSeconds?: number
+  /** The longest verifier cache that rotation waits for. @default 3600 */
+  readonly verifierCacheSeconds?: number
+  /** Longest time that two generations of keys verify. @default 86400 */
+  readonly maxOverlapSeconds?: number
+}
+
+/** Types a configuration file; changes nothing. It is checked when it is read. */
+export function defineConfig(config: TokenServiceConfig): TokenServiceConfig {
+  return config
+}
