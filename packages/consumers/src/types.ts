@@ -1,8 +1,8 @@
 /** What a scope allows, beyond its name. */
 export interface ScopeProperties {
-  /** Refused when revocation news is over 30 s old; needs a fresh decision. @default false */
+  /** What it opens must not rest on an old decision: the first to be refused when revocation news is late. @default false */
   readonly sensitive?: boolean
-  /** Changes something in the world: a synthetic token is refused. @default false */
+  /** Changes something in the world, so it is not for a synthetic token. @default false */
   readonly sideEffects?: boolean
   /** One line for the matrix document. */
   readonly description?: string
