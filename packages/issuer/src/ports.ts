@@ -1,4 +1,7 @@
-/** Instants are Unix seconds, whole. Ids are opaque strings made by the issuer. */
+/**
+ * Instants are Unix seconds, whole. Ids are opaque strings made by the issuer. Every string is well-formed Unicode
+ * without NUL: a store refuses others instead of storing something else. Orders are those of code points.
+ */
 
 export type GrantType = 'sign_in' | 'client_credentials' | 'refresh_token'
 
@@ -45,6 +48,9 @@ export interface ClientRecord {
   readonly disabledAt: number | null
 }
 
+/** Under which generations something was issued: `[global, client, user]`, each of which only grows. */
+export type Generations = readonly [global: number, client: number, user: number]
+
 /** One sign-in and all that came of it. */
 export interface SessionRecord {
   readonly id: string
@@ -53,6 +59,8 @@ export interface SessionRecord {
   readonly audience: string
   /** Space-separated; may only shrink. */
   readonly scope: string
+  /** As they were when the sign-in was checked; a session under older ones neither opens nor refreshes. */
+  readonly generations: Generations
   readonly createdAt: number
   /** Absolute limit. */
   readonly expiresAt: number
@@ -100,7 +108,7 @@ export interface TokenStatus {
 }
 
 export interface UserStore {
-  /** @returns false if the identifier is taken */
+  /** @returns false if the id or the identifier is taken */
   add(user: UserRecord): Promise<boolean>
   byId(id: string): Promise<UserRecord | undefined>
   byIdentifier(identifier: string): Promise<UserRecord | undefined>
@@ -132,20 +140,27 @@ export type RefreshOutcome =
   | 'rotated'
   /** Spent before: reuse. Nothing stored; the caller ends the session. */
   | 'spent'
-  /** Unknown, expired, or its session has ended. Nothing stored. */
+  /**
+   * Unknown, expired, or its session has ended, is past its absolute limit or was opened under older generations.
+   * Nothing stored. A session that is over answers this for spent tokens too; else `spent` comes before expired.
+   */
   | 'invalid'
 
 export interface SessionStore {
-  /** Stores all of it or nothing. */
+  /**
+   * Stores all of it or nothing, in one transaction that decides by what is stored at that moment: a user or client
+   * disabled, or a password changed, while the sign-in was being checked must not leave a session behind.
+   * @returns false if the user or the client is missing or disabled, or a generation is above `session.generations`
+   */
   open(entry: {
     readonly session: SessionRecord
     readonly refresh: RefreshRecord | null
     readonly issued: IssuedRecord
-  }): Promise<void>
+  }): Promise<boolean>
   byId(id: string): Promise<SessionRecord | undefined>
   /** By the refresh token's hash, spent or not. */
   byRefresh(hash: string): Promise<{ readonly refresh: RefreshRecord; readonly session: SessionRecord } | undefined>
-  /** Newest first. */
+  /** Newest first, whether ended or not. */
   ofUser(userId: string, page: { readonly limit: number }): Promise<readonly SessionRecord[]>
   /**
    * Spends the presented token and stores its successor and the issued row, all in one transaction that decides by
@@ -162,10 +177,10 @@ export interface SessionStore {
 }
 
 export interface IssuedStore {
-  /** Resolves once durable. */
+  /** Resolves once durable; rejects if there is a row by that `jti`. */
   add(issued: IssuedRecord): Promise<void>
   status(jti: string): Promise<TokenStatus | undefined>
-  /** @returns false if there is no such token or it is revoked already */
+  /** @returns false if there is no such token or it is revoked already; the first instant stays */
   revoke(jti: string, now: number): Promise<boolean>
 }
 
@@ -181,9 +196,10 @@ export interface ThrottleRecord {
 export interface ThrottleStore {
   read(keys: readonly string[]): Promise<ReadonlyMap<string, ThrottleRecord>>
   /**
-   * Counts one failure for each key, in one transaction: within `windowSeconds` of the first one up to `allowed` are free,
-   * each further one blocks for `baseSeconds` doubled for every failure past the allowance, at most `maxSeconds`.
-   * A window that ended longer than `maxSeconds` ago starts anew.
+   * Counts one failure for each key (once, if it is given twice), in one transaction. Within `windowSeconds` of the
+   * first one `allowed` are free; the next blocks for `baseSeconds`, each further one for double the time before, at most
+   * `maxSeconds`. A window within its allowance starts anew when `windowSeconds` are over; one past it when `maxSeconds`
+   * went by after its last block without a failure, so that who waits for each block to end keeps the longest one.
    */
   fail(keys: readonly string[], rule: ThrottleRule, now: number): Promise<void>
   clear(key: string): Promise<void>
@@ -204,7 +220,11 @@ export interface IssuerStores {
   readonly throttle: ThrottleStore
   /** The generation that reaches every token of this issuer; starts at 0. */
   globalGeneration(): Promise<number>
-  /** Removes what ended before `before`: issued rows, refresh tokens, sessions, throttle rows; at most `limit` rows a call. @returns how many */
+  /**
+   * Removes what ended before `before`: issued rows, refresh tokens, sessions, throttle rows; at most `limit` rows a call.
+   * A session stays as long as a token issued under it could live, so that its end is not forgotten before.
+   * @returns how many
+   */
   prune(before: number, limit: number): Promise<number>
   /** Rejects when the store cannot be read or written now. */
   check(): Promise<void>

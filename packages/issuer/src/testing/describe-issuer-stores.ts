@@ -1,0 +1,29 @@
+import type { StoreUnderTest, TestRunner } from '@countersign/keys/testing'
+import type { IssuerStores } from '../ports.ts'
+import { describeClients, describeUsers } from './describe-accounts.ts'
+import { describePruning } from './describe-pruning.ts'
+import { describeIssued, describeRotation, describeSessions } from './describe-sessions.ts'
+import { describeThrottle } from './describe-throttle.ts'
+import { testWith } from './fixtures.ts'
+
+/**
+ * The suite that every implementation of {@link IssuerStores} has to pass.
+ *
+ * @example Stores of your own
+ * import { describe, it } from 'vitest'
+ * describeIssuerStores('my stores', async () => ({ store: await openMine(), close: async () => {} }), { describe, it })
+ */
+export function describeIssuerStores(
+  name: string,
+  open: () => Promise<StoreUnderTest<IssuerStores>>,
+  runner: TestRunner,
+): void {
+  const test = testWith(open, runner)
+  runner.describe(`${name}: users`, () => describeUsers(test))
+  runner.describe(`${name}: clients`, () => describeClients(test))
+  runner.describe(`${name}: sessions`, () => describeSessions(test))
+  runner.describe(`${name}: refresh rotation`, () => describeRotation(test))
+  runner.describe(`${name}: issued tokens`, () => describeIssued(test))
+  runner.describe(`${name}: throttle`, () => describeThrottle(test))
+  runner.describe(`${name}: pruning and health`, () => describePruning(test))
+}

@@ -1,0 +1,54 @@
+import type { IssuerStores } from '../ports.ts'
+import { memoryClients, memoryUsers } from './memory-accounts.ts'
+import { memoryIssued, memorySessions } from './memory-sessions.ts'
+import type { MemoryState } from './memory-state.ts'
+import { memoryThrottle } from './memory-throttle.ts'
+
+/** Everything an issuer stores, in this process's memory: for tests, and lost with the process. */
+export function memoryIssuerStores(): IssuerStores {
+  const state: MemoryState = {
+    users: new Map(),
+    clients: new Map(),
+    sessions: new Map(),
+    refresh: new Map(),
+    issued: new Map(),
+    throttle: new Map(),
+    globalGeneration: 0,
+  }
+  return {
+    users: memoryUsers(state),
+    clients: memoryClients(state),
+    sessions: memorySessions(state),
+    issued: memoryIssued(state),
+    throttle: memoryThrottle(state),
+    async globalGeneration() {
+      return state.globalGeneration
+    },
+    async prune(before, limit) {
+      return prune(state, before, limit)
+    },
+    async check() {},
+  }
+}
+
+function prune(state: MemoryState, before: number, limit: number): number {
+  let left = Math.max(0, limit)
+  const remove = <K, V>(rows: Map<K, V>, over: (row: V, key: K) => boolean): void => {
+    for (const [key, row] of rows) {
+      if (left === 0) return
+      if (!over(row, key)) continue
+      rows.delete(key)
+      left -= 1
+    }
+  }
+  const sessionIsOver = (id: string): boolean => {
+    const row = state.sessions.get(id)
+    return row === undefined || Math.max(row.session.endedAt ?? row.session.expiresAt, row.issuedUntil) < before
+  }
+  remove(state.issued, (row) => row.issued.expiresAt < before)
+  remove(state.refresh, (row) => row.expiresAt < before || sessionIsOver(row.sessionId))
+  const held = new Set([...state.refresh.values()].map((row) => row.sessionId))
+  remove(state.sessions, (_row, id) => sessionIsOver(id) && !held.has(id))
+  remove(state.throttle, (row) => row.forgetAt < before)
+  return Math.max(0, limit) - left
+}
