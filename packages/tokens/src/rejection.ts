@@ -50,13 +50,27 @@ export const remedies: Readonly<Record<RejectionCode, string>> = {
     "The revocation feed is too old to decide: check the feed's URL and the issuer's health; then try again.",
 }
 
+/** Where a check failed; never a value out of the token. */
+export interface RejectionDetails extends ErrorOptions {
+  /** The part that failed: `token`, `header.alg`, `signature`, `claims.aud`, … */
+  readonly where?: string
+  /** The setting of the verifier that decided, if one did: `algorithms`, `audience`, `profile.types`, … */
+  readonly setting?: string
+}
+
 /** Thrown by a verifier that does not accept a token. Any other error is a fault of ours, never "invalid token". */
 export class TokenRejected extends Error {
   override readonly name = 'TokenRejected'
   readonly code: RejectionCode
-  constructor(code: RejectionCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+  /** The part of the token that failed: `token`, `header.alg`, `signature`, `claims.aud`, … */
+  readonly where: string | undefined
+  /** The setting that decided: `algorithms`, `audience`, … */
+  readonly setting: string | undefined
+  constructor(code: RejectionCode, message: string, details?: RejectionDetails) {
+    super(message, details)
     this.code = code
+    this.where = details?.where
+    this.setting = details?.setting
   }
   /** What the operator should do next. */
   get remedy(): string {

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { decodeBase64Url } from './internal/base64url.ts'
+import { isSoundPublicKey } from './internal/edwards25519.ts'
+import { isOnCurve } from './internal/weierstrass.ts'
+import type { Algorithm, PublicJwk } from './key-source.ts'
+import { TokensError } from './tokens-error.ts'
+
+/** RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2: members that only a secret key has. */
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
+
+const member = z.string().min(1).max(2048)
+const jwkSchema = z.object({
+  kty: z.string().max(16),
+  kid: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u),
+  alg: z.string().max(16).optional(),
+  use: z.string().max(16).optional(),
+  key_ops: z.array(z.string().max(32)).max(16).optional(),
+  crv: z.string().max(16).optional(),
+  x: member.optional(),
+  y: member.optional(),
+  n: member.optional(),
+  e: member.optional(),
+})
+type ParsedJwk = z.infer<typeof jwkSchema>
+
+const curveAlgorithms: ReadonlyMap<string | undefined, Algorithm> = new Map([
+  ['P-256', 'ES256'],
+  ['P-384', 'ES384'],
+  ['P-521', 'ES512'],
+])
+const rsaAlgorithms: ReadonlySet<string> = new Set(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'])
+
+/** Smallest and largest RSA modulus, in bits: below it is weak, above it a denial of service. */
+const rsaBits = { least: 2048, most: 8192 } as const
+
+/** Keys found sound before: the check costs about a millisecond and sets are read again and again. */
+const soundKeys = new Set<string>()
+
+function refuse(message: string): never {
+  throw new TokensError('bad_key', message)
+}
+
+function bytesOf(value: string | undefined, name: string): Uint8Array {
+  const bytes = value === undefined ? undefined : decodeBase64Url(value)
+  return bytes ?? refuse(`The key's "${name}" is not base64url.`)
+}
+
+function importOkp({ crv, alg, kid, x }: ParsedJwk): PublicJwk {
+  if (crv !== 'Ed25519') return refuse('Of the OKP curves, only Ed25519 signs here.')
+  if (alg !== undefined && alg !== 'EdDSA' && alg !== 'Ed25519') return refuse('The key\'s "alg" is not for Ed25519.')
+  const bytes = bytesOf(x, 'x')
+  if (x === undefined || bytes.length !== 32) return refuse('An Ed25519 key has 32 bytes.')
+  if (!soundKeys.has(x)) {
+    if (!isSoundPublicKey(bytes)) return refuse('The key is not the canonical encoding of a point of prime order.')
+    if (soundKeys.size >= 1024) soundKeys.clear()
+    soundKeys.add(x)
+  }
+  return { kty: 'OKP', alg: alg ?? 'EdDSA', kid, use: 'sig', crv, x }
+}
+
+function importEc({ crv, alg, kid, x, y }: ParsedJwk): PublicJwk {
+  const algorithm = curveAlgorithms.get(crv)
+  if (algorithm === undefined || crv === undefined) return refuse('The EC curve is not P-256, P-384 or P-521.')
+  if (alg !== undefined && alg !== algorithm) return refuse('The key\'s "alg" is not the one of its curve.')
+  if (!isOnCurve(crv, bytesOf(x, 'x'), bytesOf(y, 'y')) || x === undefined || y === undefined) {
+    return refuse('The coordinates are not a point on the curve.')
+  }
+  return { kty: 'EC', alg: algorithm, kid, use: 'sig', crv, x, y }
+}
+
+function bitLength(bytes: Uint8Array): number {
+  return bytes[0] === undefined || bytes[0] === 0 ? 0 : bytes.length * 8 - Math.clz32(bytes[0]) + 24
+}
+
+function importRsa({ alg, kid, n, e }: ParsedJwk): PublicJwk {
+  // Without `alg` the token's header would choose between six algorithms.
+  if (alg === undefined || !rsaAlgorithms.has(alg))
+    return refuse('An RSA key must name its "alg": RS or PS 256, 384, 512.')
+  const modulus = bytesOf(n, 'n')
+  const exponent = bytesOf(e, 'e')
+  const bits = bitLength(modulus)
+  if (bits < rsaBits.least || bits > rsaBits.most) {
+    return refuse(`An RSA modulus has ${rsaBits.least} to ${rsaBits.most} bits.`)
+  }
+  const isOdd = (bytes: Uint8Array): boolean => ((bytes.at(-1) ?? 0) & 1) === 1
+  if (bitLength(exponent) < 17 || bitLength(exponent) > 32 || !isOdd(exponent) || !isOdd(modulus)) {
+    return refuse('An RSA exponent is odd, at least 65537 and below 2^32.')
+  }
+  return { kty: 'RSA', alg: alg as Algorithm, kid, use: 'sig', n: n ?? '', e: e ?? '' }
+}
+
+/**
+ * Checks a public JWK (RFC 7517) and copies its public members, nothing else, into a frozen object.
+ *
+ * Refused: private members, `use` or `key_ops` that do not verify, a missing `kid` or one above 128 characters, an `alg`
+ * that is not the key's, non-canonical, small-order and mixed-order Ed25519 keys, points off their curve, RSA below 2,048
+ * bits or without `alg`. An Ed25519 or EC key without `alg` gets the one of its curve.
+ *
+ * @throws TokensError `bad_key`; the message says which rule, never the key
+ */
+export function importPublicJwk(jwk: unknown): PublicJwk {
+  const parsed = jwkSchema.safeParse(jwk)
+  if (!parsed.success || typeof jwk !== 'object' || jwk === null) {
+    return refuse(`The key's "${parsed.error?.issues[0]?.path.join('.') || 'JWK'}" is missing or has the wrong form.`)
+  }
+  if (secretMembers.some((name) => Object.hasOwn(jwk, name))) return refuse('The key has private members.')
+  const { kty, use, key_ops } = parsed.data
+  if (use !== undefined && use !== 'sig') return refuse('The key is not for signatures.')
+  if (key_ops !== undefined && !key_ops.includes('verify')) return refuse('The key is not for verifying.')
+  if (kty === 'OKP') return Object.freeze(importOkp(parsed.data))
+  if (kty === 'EC') return Object.freeze(importEc(parsed.data))
+  if (kty === 'RSA') return Object.freeze(importRsa(parsed.data))
+  return refuse('The key type is not OKP, EC or RSA.')
+}

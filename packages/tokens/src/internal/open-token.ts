@@ -1,0 +1,70 @@
+import { engine } from '#engine'
+import { reject } from './reject.ts'
+import { parseStrictObject } from './strict-json.ts'
+
+/** The header of a token, checked; nothing else of it is ever used. */
+export interface Header {
+  readonly alg: string
+  readonly kid: string
+  /** Lower case, without `application/`; empty if there is none. */
+  readonly type: string
+}
+
+/** A token taken apart, nothing about it proven yet. */
+export interface OpenToken {
+  readonly token: string
+  readonly header: Header
+  readonly headerSegment: string
+  /** The payload's text, not parsed. */
+  readonly payload: string
+  /** Where the signed part ends. */
+  readonly signedLength: number
+  readonly signature: Uint8Array
+}
+
+/** Members that would let a token bring its own key, or change what is signed (RFC 7515 section 4.1, RFC 7797). */
+const refusedMembers = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'zip', 'enc'] as const
+
+/** Longest `kid`, in characters. */
+const longestKid = 128
+
+export function parseHeader(segment: string): Header {
+  const text = engine.decodeText(segment)
+  if (text === undefined) return reject('malformed', 'header', 'The header is not canonical base64url of UTF-8.')
+  const members = parseStrictObject(text)
+  if (members === undefined) return reject('malformed', 'header', 'The header is not a strict JSON object.')
+  for (const name of refusedMembers) {
+    if (Object.hasOwn(members, name)) return reject('malformed', `header.${name}`, `The header has "${name}".`)
+  }
+  const { alg, kid, typ } = members
+  if (typeof alg !== 'string') return reject('malformed', 'header.alg', 'The header has no "alg".')
+  if (typeof kid !== 'string' || kid === '' || kid.length > longestKid) {
+    return reject('malformed', 'header.kid', `The header's "kid" is not a string of 1 to ${longestKid} characters.`)
+  }
+  if (typ !== undefined && typeof typ !== 'string')
+    return reject('malformed', 'header.typ', 'The "typ" is not a string.')
+  const type = (typ ?? '').toLowerCase()
+  return { alg, kid, type: type.startsWith('application/') ? type.slice('application/'.length) : type }
+}
+
+/**
+ * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
+ *
+ * @param known headers whose signature held before, by their exact segment
+ */
+export function openToken(token: unknown, longest: number, known: ReadonlyMap<string, Header>): OpenToken {
+  if (typeof token !== 'string') return reject('malformed', 'token', 'The token is not a string.')
+  if (token.length > longest) return reject('malformed', 'token', 'The token is too long.', 'maxTokenLength')
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1)) {
+    return reject('malformed', 'token', 'The token is not three segments with dots between.')
+  }
+  const headerSegment = token.slice(0, first)
+  const header = known.get(headerSegment) ?? parseHeader(headerSegment)
+  const signature = engine.decodeBytes(token.slice(second + 1))
+  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
+  const payload = engine.decodeText(token.slice(first + 1, second))
+  if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
+  return { token, header, headerSegment, payload, signedLength: second, signature }
+}
