@@ -75,3 +75,8 @@ export function runTests({ node, pnpm }, args) {
 export function runChecks({ node, pnpm }, args) {
   return runInForeground(node, [inRoot('tooling/checks/run.mjs'), ...args], { cwd: root, env: toolEnvironment(pnpm) })
 }
+
+/** @param {Context} context */
+export function writeDocs({ node, pnpm }) {
+  return runInForeground(node, [inRoot('tooling/checks/write-docs.mjs')], { cwd: root, env: toolEnvironment(pnpm) })
+}

@@ -4,7 +4,7 @@
 // Everything that this script says goes to stderr: stdout belongs to the job.
 
 import { installPackages } from './install.mjs'
-import { buildWorkspace, runChecks, runTests, runTour, typecheckWorkspace } from './jobs.mjs'
+import { buildWorkspace, runChecks, runTests, runTour, typecheckWorkspace, writeDocs } from './jobs.mjs'
 import { requireNode } from './node-binary.mjs'
 import { announcePath, findPnpm } from './pnpm.mjs'
 import { createProgress, Failure } from './progress.mjs'
@@ -18,6 +18,7 @@ const usage = `usage: node tooling/bootstrap/run.mjs JOB [ARGUMENTS]
   build       packages and build
   typecheck   packages, build and types
   check       packages, build, then the checks of tooling/checks (arguments are names of checks)
+  docs        packages, build, then writes the pages of docs/ that are made from code
 `
 
 /**
@@ -36,6 +37,7 @@ const jobs = {
   build: { system: false, tasks: ['build'] },
   typecheck: { system: false, tasks: ['build', 'typecheck'] },
   check: { system: false, tasks: ['build'], run: runChecks },
+  docs: { system: false, tasks: ['build'], run: writeDocs },
 }
 
 /** @param {string[]} argv */
