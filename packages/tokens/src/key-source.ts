@@ -29,6 +29,8 @@ export interface PublicJwk {
 export interface KeySource {
   /** The key held in memory now; never fetches. */
   get(kid: string): PublicJwk | undefined
+  /** False while there is no key set in memory that may be used; absent where there always is one. */
+  readonly ready?: boolean
   /**
    * Called when `get` has no such key: may fetch, within the source's limits.
    * @returns the key, or `undefined` if the issuer has none by that id
