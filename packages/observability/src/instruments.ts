@@ -1,0 +1,113 @@
+import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, type Registry } from 'prom-client'
+
+/** What a label outside its list is counted under. */
+export const other = 'other'
+
+export type LabelsOf<Name extends string> = Readonly<Record<Name, string>>
+
+export interface Counter<Name extends string = never> {
+  /** A label value that is not on its list counts as `other`. @param count @default 1; anything but a positive number is ignored */
+  add(labels: LabelsOf<Name>, count?: number): void
+}
+
+export interface Gauge<Name extends string = never> {
+  set(labels: LabelsOf<Name>, value: number): void
+}
+
+export interface Histogram<Name extends string = never> {
+  /** Negative and infinite values are ignored. */
+  observe(labels: LabelsOf<Name>, value: number): void
+}
+
+/** For each label the values that it may have; `other` is added to each. */
+export type LabelLists<Name extends string> = Readonly<Record<Name, readonly string[]>>
+
+interface Family<Name extends string> {
+  readonly name: string
+  /** Ends with what a value of 0 means, where that is not plain. */
+  readonly help: string
+  readonly labels: LabelLists<Name>
+  /**
+   * Maps labels to the series that stands for them, so that impossible combinations (a reason beside `ok`) get no series.
+   * Must map its own results to themselves.
+   */
+  readonly fold?: (labels: LabelsOf<Name>) => LabelsOf<Name>
+}
+
+type Close<Name extends string> = (labels: LabelsOf<Name>) => Record<Name, string>
+
+function closer<Name extends string>(family: Family<Name>): Close<Name> {
+  const names = Object.keys(family.labels) as Name[]
+  const allowed = names.map((name) => new Set(family.labels[name]))
+  return (labels) => {
+    const closed = {} as Record<Name, string>
+    for (let index = 0; index < names.length; index += 1) {
+      const name = names[index] as Name
+      const value = labels[name]
+      closed[name] = allowed[index]?.has(value) ? value : other
+    }
+    return family.fold === undefined ? closed : { ...family.fold(closed) }
+  }
+}
+
+/** Every combination, folded; each once. */
+function combinations<Name extends string>(family: Family<Name>, close: Close<Name>): Record<Name, string>[] {
+  let rows: Record<string, string>[] = [{}]
+  for (const [name, values] of Object.entries<readonly string[]>(family.labels)) {
+    rows = rows.flatMap((row) => [...new Set([...values, other])].map((value) => ({ ...row, [name]: value })))
+  }
+  const folded = new Map<string, Record<Name, string>>()
+  for (const row of rows) {
+    const closed = close(row as Record<Name, string>)
+    folded.set(JSON.stringify(closed), closed)
+  }
+  return [...folded.values()]
+}
+
+/** A counter with every series of its lists there from the start, at 0. */
+export function counter<Name extends string>(registry: Registry, family: Family<Name>): Counter<Name> {
+  const close = closer(family)
+  const labelNames = Object.keys(family.labels) as Name[]
+  const inner = new PromCounter<Name>({ name: family.name, help: family.help, labelNames, registers: [registry] })
+  if (labelNames.length > 0) for (const labels of combinations(family, close)) inner.inc(labels, 0)
+  return {
+    add: (labels, count = 1) => {
+      if (count > 0 && Number.isFinite(count)) inner.inc(close(labels), count)
+    },
+  }
+}
+
+/** A gauge with every series of its lists there from the start, at 0. */
+export function gauge<Name extends string>(registry: Registry, family: Family<Name>): Gauge<Name> {
+  const close = closer(family)
+  const labelNames = Object.keys(family.labels) as Name[]
+  const inner = new PromGauge<Name>({ name: family.name, help: family.help, labelNames, registers: [registry] })
+  if (labelNames.length > 0) for (const labels of combinations(family, close)) inner.set(labels, 0)
+  return {
+    set: (labels, value) => {
+      if (Number.isFinite(value)) inner.set(close(labels), value)
+    },
+  }
+}
+
+/** A histogram with every series of its lists there from the start, at 0. */
+export function histogram<Name extends string>(
+  registry: Registry,
+  family: Family<Name> & { readonly buckets: readonly number[] },
+): Histogram<Name> {
+  const close = closer(family)
+  const labelNames = Object.keys(family.labels) as Name[]
+  const inner = new PromHistogram<Name>({
+    name: family.name,
+    help: family.help,
+    labelNames,
+    registers: [registry],
+    buckets: [...family.buckets],
+  })
+  for (const labels of combinations(family, close)) inner.zero(labels)
+  return {
+    observe: (labels, value) => {
+      if (value >= 0 && Number.isFinite(value)) inner.observe(close(labels), value)
+    },
+  }
+}

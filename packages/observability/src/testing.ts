@@ -1,0 +1,1 @@
+export { type Canary, createCanary, type Leak } from './testing/canary.ts'
