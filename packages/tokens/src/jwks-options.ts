@@ -35,6 +35,8 @@ export type JwksEvent =
   | { readonly type: 'jwks_expired'; readonly url: string }
   /** A key id asked for a fetch that the limits do not allow now; at most one event for each refill of the bucket. */
   | { readonly type: 'jwks_fetch_limited'; readonly url: string }
+  /** A key id that the set did not have made us read it again: what came of that. */
+  | { readonly type: 'jwks_unknown_kid'; readonly url: string; readonly outcome: 'found' | 'absent' | 'failed' }
 
 export interface RemoteJwksOptions {
   /** Called as things happen; what it throws is dropped. */

@@ -83,9 +83,16 @@ class JwksReader implements RemoteJwks {
     if (held !== undefined) return held
     const { clock } = this.#options
     if (!(this.ready && this.#unknown.has(kid, clock.monotonicMs()))) {
-      if (this.#reading === undefined && !this.#closed && this.#mayFetch()) this.#start()
+      const starts = this.#reading === undefined && !this.#closed && this.#mayFetch()
+      const refetch = starts && this.ready
+      if (starts) this.#start()
       const current = (await this.#reading) === true
-      if (current && this.get(kid) === undefined) this.#unknown.add(kid, clock.monotonicMs())
+      const found = this.get(kid) !== undefined
+      if (current && !found) this.#unknown.add(kid, clock.monotonicMs())
+      if (refetch && !this.#closed) {
+        const outcome = !current ? 'failed' : found ? 'found' : 'absent'
+        this.#report({ type: 'jwks_unknown_kid', url: this.#options.url.href, outcome })
+      }
     }
     if (!this.ready)
       throw new TokenRejected('keys_unavailable', 'No key set could be read.', { where: 'header.kid', setting: 'keys' })
