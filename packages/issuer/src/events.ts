@@ -1,0 +1,55 @@
+import type { IssuerErrorCode } from './errors.ts'
+import type { GrantType, SessionEndReason } from './ports.ts'
+
+/** What the issuer reports as it happens. Carries no secret, no token and nothing that a caller typed. */
+export type IssuerEvent =
+  | {
+      readonly type: 'token_issued'
+      readonly grant: GrantType
+      readonly audience: string
+      readonly clientId: string
+      readonly kid: string
+      readonly algorithm: string
+    }
+  | { readonly type: 'token_refused'; readonly grant: GrantType | 'unknown'; readonly error: IssuerErrorCode }
+  | {
+      readonly type: 'sign_in_failed'
+      readonly reason: 'unknown_user' | 'wrong_password' | 'user_disabled' | 'changed_meanwhile'
+      readonly clientId: string
+    }
+  | {
+      readonly type: 'client_authentication_failed'
+      readonly reason: 'unknown_client' | 'disabled' | 'wrong_secret' | 'wrong_method'
+      readonly clientId?: string
+    }
+  /** An attempt that was not looked at: failures of an account, an address or a client, or too many hashes at once. */
+  | { readonly type: 'rate_limited'; readonly limit: 'account' | 'address' | 'client' | 'hashes' }
+  /** A spent refresh token came again: one of the two who used it is not its owner. The session has ended. */
+  | {
+      readonly type: 'refresh_reused'
+      readonly sessionId: string
+      readonly clientId: string
+      /** Who presented it this time. */
+      readonly presentedBy: string
+      readonly firstUsedAt: number
+      readonly usedAgainAt: number
+    }
+  | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
+  | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: SessionEndReason }
+  | { readonly type: 'user_changed'; readonly action: 'added' | 'disabled' | 'password_set'; readonly userId: string }
+  | {
+      readonly type: 'client_changed'
+      readonly action: 'added' | 'disabled' | 'secret_rotated'
+      readonly clientId: string
+    }
+  | { readonly type: 'introspected'; readonly active: boolean }
+  | { readonly type: 'password_rehashed' }
+  | { readonly type: 'pruned'; readonly rows: number }
+  /** Something of ours failed; the request was answered with a 5xx. `error` is for the log's serializer, never for the wire. */
+  | {
+      readonly type: 'fault'
+      readonly part: 'store' | 'audit' | 'keys' | 'prune' | 'http' | 'unknown'
+      readonly error: unknown
+    }
+
+export type OnIssuerEvent = (event: IssuerEvent) => void

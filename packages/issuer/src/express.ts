@@ -1,0 +1,1 @@
+export { type IssuerRoutesOptions, issuerRoutes, type RouteHandler } from './http/issuer-routes.ts'

@@ -1,0 +1,100 @@
+import { createBrowserOrigins } from './browser-origins.ts'
+import { findClient } from './client-auth.ts'
+import { clientCredentials } from './client-credentials.ts'
+import { createClients } from './clients.ts'
+import { type Context, createContext } from './context.ts'
+import { signOut, status } from './current-session.ts'
+import { isIssuerError } from './errors.ts'
+import { introspect } from './introspect.ts'
+import { createMergedJwks } from './merged-jwks.ts'
+import { metadata } from './metadata.ts'
+import type { IssuerOptions } from './options.ts'
+import type { GrantType } from './ports.ts'
+import { startPruning } from './prune.ts'
+import { createReady } from './ready.ts'
+import { refresh } from './refresh.ts'
+import { revoke, revokeToken } from './revoke.ts'
+import { createRunning, type Running } from './running.ts'
+import { createSessions } from './sessions.ts'
+import { signIn } from './sign-in.ts'
+import type { Clients, Issuer, Sessions, TokenAnswer, Users } from './types.ts'
+import { createUsers } from './users.ts'
+import { createOwnTokens } from './verify-own.ts'
+
+/**
+ * The token service without transport. Starts pruning ended rows in the background; {@link Issuer.close} stops it.
+ *
+ * @throws IssuerError `invalid_option` naming the option
+ */
+export function createIssuer(options: IssuerOptions): Issuer {
+  const context = createContext(options)
+  const own = createOwnTokens(context)
+  const running = createRunning(context)
+  const { run } = running
+  const knowsOrigin = createBrowserOrigins(context)
+  const stopPruning = startPruning(context)
+  const document = metadata(context)
+
+  async function grant(type: GrantType, operation: () => Promise<TokenAnswer>): Promise<TokenAnswer> {
+    try {
+      return await run(operation)
+    } catch (error) {
+      if (isIssuerError(error)) context.emit({ type: 'token_refused', grant: type, error: error.code })
+      throw error
+    }
+  }
+
+  return {
+    issuer: context.issuer,
+    users: runningUsers(context, running),
+    clients: runningClients(context, running),
+    sessions: runningSessions(context, running),
+    signIn: (request) => grant('sign_in', () => signIn(context, request)),
+    clientCredentials: (request) => grant('client_credentials', () => clientCredentials(context, request)),
+    refresh: (request) => grant('refresh_token', () => refresh(context, request)),
+    revoke: (request) => run(() => revoke(context, own, request)),
+    introspect: (request) => run(() => introspect(context, own, request)),
+    revokeToken: (token, requested) =>
+      run(() => revokeToken(context, own, token, requested?.actor ?? { type: 'operator' })),
+    signOut: (credential) => run(() => signOut(context, own, credential)),
+    status: (credential) => run(() => status(context, own, credential)),
+    knowsOrigin: (origin) => run(() => knowsOrigin(origin)),
+    clientAllowsOrigin: (clientId, origin) =>
+      run(async () => (await findClient(context, clientId))?.origins.includes(origin) ?? false),
+    clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
+    metadata: () => document,
+    jwks: createMergedJwks(context.rings),
+    ready: createReady(context),
+    async close() {
+      await Promise.all([running.close(), stopPruning()])
+    },
+  }
+}
+
+function runningUsers(context: Context, { run }: Running): Users {
+  const users = createUsers(context)
+  return {
+    add: (user) => run(() => users.add(user)),
+    list: (page) => run(() => users.list(page)),
+    disable: (identifier, requested) => run(() => users.disable(identifier, requested)),
+    setPassword: (identifier, password, requested) => run(() => users.setPassword(identifier, password, requested)),
+  }
+}
+
+function runningClients(context: Context, { run }: Running): Clients {
+  const clients = createClients(context)
+  return {
+    add: (client) => run(() => clients.add(client)),
+    list: (page) => run(() => clients.list(page)),
+    disable: (name, requested) => run(() => clients.disable(name, requested)),
+    rotateSecret: (name, requested) => run(() => clients.rotateSecret(name, requested)),
+  }
+}
+
+function runningSessions(context: Context, { run }: Running): Sessions {
+  const sessions = createSessions(context)
+  return {
+    list: (identifier, page) => run(() => sessions.list(identifier, page)),
+    revoke: (id, requested) => run(() => sessions.revoke(id, requested)),
+  }
+}

@@ -1,0 +1,37 @@
+import type { Context } from './context.ts'
+
+/** Where everything is, below the issuer's path. */
+export const endpointPaths = {
+  authorize: '/oauth/authorize',
+  token: '/oauth/token',
+  revoke: '/oauth/revoke',
+  introspect: '/oauth/introspect',
+  jwks: '/.well-known/jwks.json',
+  signIn: '/auth/sign-in',
+  signOut: '/auth/sign-out',
+  status: '/auth/status',
+} as const
+
+/** RFC 8414 section 2: only what exists. `response_types_supported` is required, and empty without a code flow. */
+export function metadata(context: Context): Readonly<Record<string, unknown>> {
+  const { issuer, resources } = context
+  const scopes = new Set([...resources.values()].flatMap((resource) => [...resource.scopes]))
+  const methods = ['client_secret_basic', 'client_secret_post']
+  return {
+    issuer,
+    authorization_endpoint: issuer + endpointPaths.authorize,
+    token_endpoint: issuer + endpointPaths.token,
+    jwks_uri: issuer + endpointPaths.jwks,
+    revocation_endpoint: issuer + endpointPaths.revoke,
+    introspection_endpoint: issuer + endpointPaths.introspect,
+    response_types_supported: [],
+    grant_types_supported: ['client_credentials', 'refresh_token'],
+    token_endpoint_auth_methods_supported: [...methods, 'none'],
+    revocation_endpoint_auth_methods_supported: [...methods, 'none'],
+    introspection_endpoint_auth_methods_supported: methods,
+    scopes_supported: [...scopes].sort(),
+    countersign_sign_in_endpoint: issuer + endpointPaths.signIn,
+    countersign_sign_out_endpoint: issuer + endpointPaths.signOut,
+    countersign_status_endpoint: issuer + endpointPaths.status,
+  }
+}

@@ -1,0 +1,140 @@
+import { authenticateClient, checkOrigin } from './client-auth.ts'
+import type { Context, Resource } from './context.ts'
+import { recordEnd } from './end-session.ts'
+import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
+import type { ClientRecord, RefreshRecord, SessionRecord } from './ports.ts'
+import { newRefreshToken, refreshTokenPrefix, sha256 } from './random.ts'
+import { refusal } from './refusals.ts'
+import { isAllowed, namedResource, parseScope, usable } from './target.ts'
+import type { RefreshRequest, TokenAnswer } from './types.ts'
+
+/**
+ * RFC 6749 section 6 with RFC 9700 section 4.14.2: a refresh token is good for one use. A spent one that comes again ends
+ * the session with everything that came of it, since one of the two users of that token is not its owner.
+ */
+export async function refresh(context: Context, request: RefreshRequest): Promise<TokenAnswer> {
+  const client = await authenticateClient(context, request)
+  if (!client.grants.includes('refresh_token')) throw refusal('grant_not_allowed')
+  if (client.refreshDelivery !== request.deliveredBy) throw refusal('refresh_token_misplaced')
+  if (client.type === 'public') checkOrigin(client, request)
+  if (!request.refreshToken.startsWith(refreshTokenPrefix)) throw refusal('refresh_failed')
+  const presentedHash = sha256(request.refreshToken)
+  const found = await context.stores.sessions.byRefresh(presentedHash)
+  if (found === undefined) throw refusal('refresh_failed')
+  const { session } = found
+  const now = context.now()
+  if (session.endedAt !== null) throw refusal('refresh_failed')
+  if (found.refresh.spentAt !== null) return reuse(context, client, found.refresh, session)
+  const alive = session.expiresAt > now && found.refresh.expiresAt > now
+  if (session.clientId !== client.id || !alive) throw refusal('refresh_failed')
+  const user = await context.stores.users.byId(session.userId)
+  if (user === undefined || user.disabledAt !== null) throw refusal('refresh_failed')
+  const resource = sameTarget(context, client, session, request)
+  const scope = shrink(client, resource, session, request.scope)
+
+  const refreshToken = newRefreshToken()
+  const successor: RefreshRecord = {
+    hash: sha256(refreshToken),
+    sessionId: session.id,
+    createdAt: now,
+    expiresAt: Math.min(now + context.limits.refreshIdleSeconds, session.expiresAt),
+    spentAt: null,
+  }
+  const toMint: ToMint = {
+    grant: 'refresh_token',
+    resource,
+    subject: user.id,
+    clientId: client.id,
+    sessionId: session.id,
+    scope,
+    generations: [await context.stores.globalGeneration(), client.generation, user.generation],
+    now,
+    notAfter: session.expiresAt,
+  }
+  const minted = await mint(context, toMint)
+  // Recorded before the presented token is spent: if the log is down, the client still holds a good token.
+  await Promise.all([
+    context.audit({
+      action: 'session.refresh',
+      outcome: 'allowed',
+      actor: { type: 'user', id: user.id },
+      target: { type: 'session', id: session.id },
+      details: { client: client.id, jti: minted.issued.jti },
+    }),
+    recordIssue(context, 'refresh_token', minted.issued),
+  ])
+  const outcome = await context.stores.sessions.rotate({ presentedHash, successor, issued: minted.issued, now })
+  if (outcome === 'invalid') throw refusal('refresh_failed')
+  if (outcome === 'spent') return reuse(context, client, { ...found.refresh, spentAt: now }, session)
+  reportIssue(context, toMint, minted)
+  return {
+    accessToken: minted.token,
+    expiresInSeconds: minted.expiresInSeconds,
+    scope,
+    audience: resource.consumer.audience,
+    subject: user.id,
+    sessionId: session.id,
+    clientId: client.id,
+    refresh: { token: refreshToken, expiresAt: successor.expiresAt, delivery: client.refreshDelivery },
+  }
+}
+
+/** A token of the session stays with the session's audience. @throws IssuerError `invalid_target` */
+function sameTarget(context: Context, client: ClientRecord, session: SessionRecord, request: RefreshRequest): Resource {
+  const resource = usable(client, context.resources.get(session.audience))
+  const named = namedResource(context, request)
+  if (named !== undefined && named !== resource) throw refusal('audience_unknown')
+  return resource
+}
+
+/** What the session was granted, as far as the client is still allowed it; a request may ask for less. */
+function shrink(
+  client: ClientRecord,
+  resource: Resource,
+  session: SessionRecord,
+  requested: string | undefined,
+): string {
+  const granted = session.scope === '' ? [] : session.scope.split(' ')
+  const allowed = granted.filter((scope) => isAllowed(client, resource, scope))
+  if (requested === undefined) return allowed.join(' ')
+  const wanted = [...parseScope(requested)]
+  if (!wanted.every((scope) => allowed.includes(scope))) throw refusal('scope_grown')
+  return wanted.join(' ')
+}
+
+/** Ends the session even when the log cannot be written, and records even when the store fails; then says which failed. */
+async function reuse(
+  context: Context,
+  client: ClientRecord,
+  spent: RefreshRecord,
+  session: SessionRecord,
+): Promise<never> {
+  const usedAgainAt = context.now()
+  const firstUsedAt = spent.spentAt ?? usedAgainAt
+  const done = await Promise.allSettled([
+    context.stores.sessions.end(session.id, 'refresh_reused', usedAgainAt),
+    context.audit({
+      action: 'refresh.reuse',
+      outcome: 'denied',
+      actor: { type: 'client', id: client.id },
+      target: { type: 'session', id: session.id },
+      reason: 'refresh_reused',
+      details: { issuedTo: session.clientId, issuedAt: spent.createdAt, firstUsedAt, usedAgainAt },
+    }),
+    recordEnd(context, session, 'refresh_reused', { type: 'system' }),
+  ])
+  context.emit({
+    type: 'refresh_reused',
+    sessionId: session.id,
+    clientId: session.clientId,
+    presentedBy: client.id,
+    firstUsedAt,
+    usedAgainAt,
+  })
+  const [ended] = done
+  if (ended.status === 'fulfilled' && ended.value) {
+    context.emit({ type: 'session_ended', sessionId: session.id, reason: 'refresh_reused' })
+  }
+  for (const part of done) if (part.status === 'rejected') throw part.reason
+  throw refusal('refresh_failed')
+}

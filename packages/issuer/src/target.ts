@@ -1,0 +1,85 @@
+import type { ObtainedBy } from '@countersign/consumers'
+import type { Context, Resource } from './context.ts'
+import type { ClientRecord } from './ports.ts'
+import { refusal } from './refusals.ts'
+import type { Target } from './types.ts'
+
+export interface Granted {
+  readonly resource: Resource
+  /** Space-separated, each scope once. */
+  readonly scope: string
+}
+
+/**
+ * Which audience and which scopes a request gets. Without a scope it is everything that the client is allowed there
+ * (RFC 6749 section 3.3 asks for a documented default): to get less, ask for less, or narrow the client's record.
+ * @throws IssuerError `invalid_target`, `invalid_scope`
+ */
+export function decideTarget(context: Context, client: ClientRecord, by: ObtainedBy, target: Target): Granted {
+  const named = namedResource(context, target) ?? onlyResource(context, client, by)
+  const resource = usable(client, named)
+  if (!resource.consumer.obtainedBy.includes(by)) throw refusal('audience_not_this_way')
+  return { resource, scope: decideScope(client, resource, target.scope) }
+}
+
+/** @throws IssuerError `invalid_target` when the client may not use it (any more) */
+export function usable(client: ClientRecord, resource: Resource | undefined): Resource {
+  if (resource === undefined || !client.audiences.includes(resource.consumer.audience))
+    throw refusal('audience_unknown')
+  return resource
+}
+
+/**
+ * @returns undefined when the request names none
+ * @throws IssuerError `invalid_target`
+ */
+export function namedResource(context: Context, target: Target): Resource | undefined {
+  const { audience, resource } = target
+  if (audience === undefined && resource === undefined) return undefined
+  const byName = audience === undefined ? undefined : context.resources.get(audience)
+  const byUrl = resource === undefined ? undefined : context.byUrl.get(resource)
+  if (audience !== undefined && byName === undefined) throw refusal('audience_unknown')
+  if (resource !== undefined && byUrl === undefined) throw refusal('audience_unknown')
+  if (byName !== undefined && byUrl !== undefined && byName !== byUrl) throw refusal('audience_and_resource')
+  return byName ?? byUrl
+}
+
+function onlyResource(context: Context, client: ClientRecord, by: ObtainedBy): Resource | undefined {
+  let only: Resource | undefined
+  for (const audience of client.audiences) {
+    const resource = context.resources.get(audience)
+    if (resource === undefined || !resource.consumer.obtainedBy.includes(by)) continue
+    if (only !== undefined) throw refusal('audience_missing')
+    only = resource
+  }
+  if (only === undefined) throw refusal('audience_not_this_way')
+  return only
+}
+
+function decideScope(client: ClientRecord, resource: Resource, requested: string | undefined): string {
+  const { scopes } = client
+  if (requested === undefined) {
+    if (scopes === null) return resource.allScopes
+    return [...resource.scopes].filter((scope) => scopes.includes(scope)).join(' ')
+  }
+  const wanted = parseScope(requested)
+  for (const scope of wanted) {
+    if (!isAllowed(client, resource, scope)) throw refusal('scope_not_allowed')
+  }
+  return [...wanted].join(' ')
+}
+
+export function isAllowed(client: ClientRecord, resource: Resource, scope: string): boolean {
+  return resource.scopes.has(scope) && (client.scopes === null || client.scopes.includes(scope))
+}
+
+const maxScopes = 64
+// RFC 6749 section 3.3: any printable ASCII except space, " and \.
+const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
+
+/** @throws IssuerError `invalid_scope` */
+export function parseScope(text: string): ReadonlySet<string> {
+  const parts = text.split(' ', maxScopes + 1)
+  if (parts.length > maxScopes || !parts.every((part) => scopeToken.test(part))) throw refusal('scope_malformed')
+  return new Set(parts)
+}

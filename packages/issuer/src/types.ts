@@ -1,0 +1,254 @@
+import type { PublishedJwks } from '@countersign/keys'
+import type { AuditActor, GrantType, SessionEndReason } from './ports.ts'
+
+/** How a client showed who it is: exactly one way per request (RFC 6749 section 2.3). */
+export type ClientCredentials =
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post'
+      readonly clientId: string
+      readonly secret: string
+    }
+  /** A public client: only its name. */
+  | { readonly method: 'none'; readonly clientId: string }
+
+/** What every request over a transport carries. */
+export interface FromOutside {
+  readonly client: ClientCredentials
+  /** The peer's IP address, as far as it can be trusted; failures are counted under it. */
+  readonly address?: string
+  /**
+   * The browser's Origin; absent: no browser. Present, it must be on the client's list (public clients), and for a client
+   * whose refresh token travels in a cookie it must be present.
+   */
+  readonly origin?: string
+  /** The browser's Sec-Fetch-Site; a client whose refresh token travels in a cookie is refused across sites. */
+  readonly fetchSite?: string
+}
+
+export interface Target {
+  /** The audience by name. Needed when the client may use several. */
+  readonly audience?: string
+  /** The audience by its resource URL (RFC 8707); with `audience`, both must name the same. */
+  readonly resource?: string
+  /** Space-separated. @default all scopes of the audience that the client is allowed */
+  readonly scope?: string
+}
+
+export interface SignInRequest extends FromOutside, Target {
+  readonly identifier: string
+  readonly secret: string
+}
+
+export interface ClientCredentialsRequest extends FromOutside, Target {}
+
+export interface RefreshRequest extends FromOutside, Target {
+  readonly refreshToken: string
+  /** Where it was found; it must be the client's way. */
+  readonly deliveredBy: 'cookie' | 'body'
+}
+
+export interface TokenRequestFromOutside extends FromOutside {
+  readonly token: string
+}
+
+/** A new access token, and a refresh token where the grant gives one. */
+export interface TokenAnswer {
+  readonly accessToken: string
+  readonly expiresInSeconds: number
+  readonly scope: string
+  readonly audience: string
+  readonly subject: string
+  readonly sessionId: string
+  readonly clientId: string
+  readonly refresh: {
+    readonly token: string
+    readonly expiresAt: number
+    /** How it must travel. */
+    readonly delivery: 'cookie' | 'body'
+  } | null
+}
+
+/** RFC 7662 section 2.2. An inactive answer says nothing else. */
+export type Introspection =
+  | { readonly active: false }
+  | {
+      readonly active: true
+      readonly iss: string
+      readonly sub: string
+      readonly client_id: string
+      readonly scope: string
+      readonly exp: number
+      readonly iat: number
+      readonly sid: string
+      readonly aud: string
+      readonly token_type?: 'Bearer'
+      readonly jti?: string
+    }
+
+/** A refresh token or an access token that says who is asking; the holder of either may end its session. */
+export interface SessionCredential {
+  readonly token: string
+  /** As in {@link FromOutside}; a plain question from the client's own host has none. */
+  readonly origin?: string
+  readonly fetchSite?: string
+  /** Where the token was found. */
+  readonly deliveredBy: 'cookie' | 'body' | 'header'
+}
+
+export type SessionStatus =
+  | { readonly state: 'signed-out' }
+  | {
+      readonly state: 'signed-in'
+      readonly subject: string
+      readonly session: string
+      readonly clientId: string
+      readonly signedInAt: number
+      /** When the credential that was shown, or the session, ends: whichever is sooner. */
+      readonly expiresAt: number
+    }
+
+export interface Requested {
+  /** For the audit log. @default { type: 'operator' } */
+  readonly actor?: AuditActor
+}
+
+export interface Page {
+  /** From the last entry of the page before. */
+  readonly after?: string
+  /** 1 to 1,000. @default 100 */
+  readonly limit?: number
+}
+
+/** A user without the password's hash. */
+export interface UserInfo {
+  readonly id: string
+  readonly identifier: string
+  readonly createdAt: number
+  readonly disabledAt: number | null
+}
+
+/** A client without its secrets' hashes. */
+export interface ClientInfo {
+  readonly id: string
+  readonly name: string
+  readonly type: 'confidential' | 'public'
+  readonly firstParty: boolean
+  readonly grants: readonly GrantType[]
+  readonly audiences: readonly string[]
+  readonly scopes: readonly string[] | null
+  readonly origins: readonly string[]
+  readonly refreshDelivery: 'cookie' | 'body'
+  readonly secrets: readonly { readonly id: string; readonly createdAt: number; readonly expiresAt: number | null }[]
+  readonly createdAt: number
+  readonly disabledAt: number | null
+}
+
+export interface NewClient extends Requested {
+  /** 1 to 64 of letters, digits and `. _ -`, beginning with a letter or digit; never `client_…` or `user_…`. Usable as client id. */
+  readonly name: string
+  /** @default 'confidential' */
+  readonly type?: 'confidential' | 'public'
+  /** `sign_in` makes it a first-party client. */
+  readonly grants: readonly GrantType[]
+  /** Of the consumer matrix. */
+  readonly audiences: readonly string[]
+  /** @default null: every scope that its audiences have */
+  readonly scopes?: readonly string[] | null
+  /** Exact browser origins. @default [] */
+  readonly origins?: readonly string[]
+  /** `cookie` needs a public client with origins. @default 'cookie' for a public client with origins, else 'body' */
+  readonly refreshDelivery?: 'cookie' | 'body'
+}
+
+export interface Users {
+  /** @throws IssuerError `invalid_name`, `weak_password`, `name_taken` */
+  add(user: { readonly identifier: string; readonly password: string } & Requested): Promise<UserInfo>
+  /** In order of identifier. */
+  list(page?: Page): Promise<readonly UserInfo[]>
+  /** Ends every session and outdates every token of the user. @throws IssuerError `unknown_user`, `already_disabled` */
+  disable(identifier: string, requested?: Requested): Promise<void>
+  /** Ends every session and outdates every token of the user. @throws IssuerError `unknown_user`, `weak_password` */
+  setPassword(identifier: string, password: string, requested?: Requested): Promise<void>
+}
+
+export interface Clients {
+  /**
+   * The secret is shown here and never again; null for a public client.
+   * @throws IssuerError `invalid_name`, `invalid_option`, `name_taken`
+   */
+  add(client: NewClient): Promise<{ readonly client: ClientInfo; readonly secret: string | null }>
+  /** In order of name. */
+  list(page?: Page): Promise<readonly ClientInfo[]>
+  /** Ends every session through it and outdates every token of it. @throws IssuerError `unknown_client`, `already_disabled` */
+  disable(name: string, requested?: Requested): Promise<void>
+  /**
+   * Makes a new secret; the previous one stays valid for the overlap, older ones end at once.
+   * @throws IssuerError `unknown_client`, `invalid_option` for a public client, `already_disabled`
+   */
+  rotateSecret(
+    name: string,
+    requested?: Requested & { readonly overlapSeconds?: number },
+  ): Promise<{ readonly client: ClientInfo; readonly secret: string; readonly previousExpiresAt: number | null }>
+}
+
+export interface SessionInfo {
+  readonly id: string
+  readonly userId: string
+  readonly clientId: string
+  readonly audience: string
+  readonly scope: string
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly endedAt: number | null
+  readonly endReason: SessionEndReason | null
+}
+
+/** For the operator; ids are no secrets. */
+export interface Sessions {
+  /** Newest first. @throws IssuerError `unknown_user` */
+  list(identifier: string, page?: { readonly limit?: number }): Promise<readonly SessionInfo[]>
+  /** @returns false if there is none by that id, or it has ended */
+  revoke(id: string, requested?: Requested): Promise<boolean>
+}
+
+export interface ReadyReport {
+  readonly status: 'ready' | 'degraded' | 'unready'
+  /** By part, such as `store: 'ok'`. No secrets: anybody can read it. */
+  readonly checks: Readonly<Record<string, string>>
+}
+
+export interface Issuer {
+  /** The issuer identifier as configured. */
+  readonly issuer: string
+  readonly users: Users
+  readonly clients: Clients
+  readonly sessions: Sessions
+  /** First-party sign-in. @throws IssuerError */
+  signIn(request: SignInRequest): Promise<TokenAnswer>
+  /** RFC 6749 section 4.4. @throws IssuerError */
+  clientCredentials(request: ClientCredentialsRequest): Promise<TokenAnswer>
+  /** RFC 6749 section 6, single use. @throws IssuerError */
+  refresh(request: RefreshRequest): Promise<TokenAnswer>
+  /** RFC 7009: unknown tokens and other clients' tokens are left alone, without a word. @throws IssuerError */
+  revoke(request: TokenRequestFromOutside): Promise<void>
+  /** RFC 7662; for confidential clients. @throws IssuerError */
+  introspect(request: TokenRequestFromOutside): Promise<Introspection>
+  /** The operator's own: revokes any token of this issuer. @returns false if nothing was there to revoke */
+  revokeToken(token: string, requested?: Requested): Promise<boolean>
+  /** Ends the session of the presented credential. @returns false if there was none */
+  signOut(credential: SessionCredential): Promise<boolean>
+  status(credential?: SessionCredential): Promise<SessionStatus>
+  /** True if some browser client lists this origin (news of a client may take 1 s to show): for CORS preflights. */
+  knowsOrigin(origin: string): Promise<boolean>
+  /** True if this client, named by id or name, lists this origin. */
+  clientAllowsOrigin(clientId: string, origin: string): Promise<boolean>
+  /** The canonical id of a client given by id or name. */
+  clientIdOf(clientIdOrName: string): Promise<string | undefined>
+  /** RFC 8414. */
+  metadata(): Readonly<Record<string, unknown>>
+  /** The public keys of all token rings, as they are now. */
+  jwks(): PublishedJwks
+  ready(): Promise<ReadyReport>
+  /** Refuses new work, waits for what is running. Rings and stores are their owner's to close. */
+  close(): Promise<void>
+}

@@ -1,0 +1,76 @@
+import type { Context } from './context.ts'
+import { IssuerError } from './errors.ts'
+import { normaliseIdentifier } from './identifier.ts'
+import { pageLimit } from './page.ts'
+import type { IssuerAuditEvent, UserRecord } from './ports.ts'
+import { newId } from './random.ts'
+import type { Requested, UserInfo, Users } from './types.ts'
+
+export function createUsers(context: Context): Users {
+  const { users } = context.stores
+
+  async function known(identifier: string): Promise<UserRecord> {
+    const normal = normaliseIdentifier(identifier)
+    const user = normal === undefined ? undefined : await users.byIdentifier(normal)
+    if (user === undefined) throw new IssuerError('unknown_user', 'There is no user by that identifier.')
+    return user
+  }
+
+  function record(action: IssuerAuditEvent['action'], id: string, requested: Requested | undefined): Promise<void> {
+    return context.audit({
+      action,
+      outcome: 'allowed',
+      actor: requested?.actor ?? { type: 'operator' },
+      target: { type: 'user', id },
+    })
+  }
+
+  return {
+    async add({ identifier, password, ...requested }) {
+      const normal = normaliseIdentifier(identifier)
+      if (normal === undefined) {
+        throw new IssuerError(
+          'invalid_name',
+          'An identifier has 1 to 254 characters, without spaces or invisible ones.',
+        )
+      }
+      const taken = new IssuerError('name_taken', 'A user by that identifier exists.')
+      if ((await users.byIdentifier(normal)) !== undefined) throw taken
+      const user: UserRecord = {
+        id: `user_${newId()}`,
+        identifier: normal,
+        passwordHash: await context.passwords.hash(password),
+        generation: 0,
+        createdAt: context.now(),
+        disabledAt: null,
+      }
+      await record('user.add', user.id, requested)
+      if (!(await users.add(user))) throw taken
+      context.emit({ type: 'user_changed', action: 'added', userId: user.id })
+      return info(user)
+    },
+    async list(page = {}) {
+      const limit = pageLimit(page.limit)
+      return (await users.list(page.after === undefined ? { limit } : { after: page.after, limit })).map(info)
+    },
+    async disable(identifier, requested) {
+      const user = await known(identifier)
+      const before = new IssuerError('already_disabled', 'The user is disabled already.')
+      if (user.disabledAt !== null) throw before
+      await record('user.disable', user.id, requested)
+      if (!(await users.disable(user.id, context.now()))) throw before
+      context.emit({ type: 'user_changed', action: 'disabled', userId: user.id })
+    },
+    async setPassword(identifier, password, requested) {
+      const user = await known(identifier)
+      const hash = await context.passwords.hash(password)
+      await record('user.set_password', user.id, requested)
+      await users.setPassword(user.id, hash, context.now())
+      context.emit({ type: 'user_changed', action: 'password_set', userId: user.id })
+    },
+  }
+}
+
+function info({ id, identifier, createdAt, disabledAt }: UserRecord): UserInfo {
+  return { id, identifier, createdAt, disabledAt }
+}
