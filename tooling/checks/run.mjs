@@ -13,6 +13,7 @@ const names = [
   'file-size',
   'readmes',
   'words',
+  'doc-links',
   'error-codes',
   'consumer-matrix',
   'biome-faults',
