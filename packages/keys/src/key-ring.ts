@@ -1,6 +1,8 @@
 import type { AccessTokenClaims, KeySource, PublicJwk, TokenSigner } from '@countersign/tokens'
 import type { KeyState } from './document.ts'
+import type { ResolvedKeyPolicy } from './policy.ts'
 import type { AuditActor } from './ports.ts'
+import type { AgeLevel } from './schedule.ts'
 
 /** What a caller hands to `sign`; `iat`, `exp`, `jti` and `iss` are filled in when absent. */
 export type TokenRequest = Omit<AccessTokenClaims, 'iss' | 'exp' | 'iat' | 'jti'> &
@@ -26,6 +28,8 @@ export interface KeyStatus {
   readonly retiringAt: number | null
   readonly retiredAt: number | null
   readonly revokedAt: number | null
+  /** A standby: from when on it may be activated on command; null for other keys. */
+  readonly activatableAt: number | null
   /** What happens to it next, when (Unix seconds; null: on command), and what it waits for. */
   readonly next: {
     readonly transition: KeyState
@@ -39,6 +43,10 @@ export interface KeyRingStatus {
   readonly algorithm: 'EdDSA' | 'ES256'
   readonly version: number
   readonly activeKid: string | null
+  /** How urgent the age of the active key is. */
+  readonly age: AgeLevel
+  /** How long this process may go on if the store cannot be reached from now on; 0: it signs no more. */
+  readonly leaseLeftSeconds: number
   readonly keys: readonly KeyStatus[]
 }
 
@@ -56,23 +64,60 @@ export interface Requested {
   readonly actor?: AuditActor
 }
 
+export interface ActivateOptions extends Requested {
+  /** Does not wait for caches and consumers: some will refuse the new tokens. Why; goes into the audit log. */
+  readonly force?: string
+}
+
+export interface RevokeOptions extends Requested {
+  /** Why; goes into the audit log and the ring. */
+  readonly reason: string
+  /**
+   * What has leaked. `store`: every private key that the store holds counts as known, so all of them are revoked and a
+   * fresh key signs. `key`: only the one named; if it was active, the standby signs. @default 'store'
+   */
+  readonly scope?: 'store' | 'key'
+}
+
+export interface RevokeOutcome {
+  readonly revokedKids: readonly string[]
+  readonly activeKid: string
+}
+
 export interface KeyRing {
   readonly name: string
   readonly issuer: string
   readonly algorithm: 'EdDSA' | 'ES256'
-  /** Changes its fields in place as the ring changes; read it anew for each answer. */
+  readonly policy: ResolvedKeyPolicy
+  /**
+   * Changes its fields in place as the ring changes; read them anew for each answer. Reading them throws `lease_expired`
+   * when the store was out of reach for longer than the lease: answer 503, so that caches keep what they have.
+   */
   readonly jwks: PublishedJwks
   /** For verifying this ring's own tokens without HTTP. */
   readonly keys: KeySource
-  /** The active key. Read it anew for each signature. */
+  /**
+   * The active key. Read it anew for each signature; signing throws `lease_expired` as {@link jwks} does, `not_signing`
+   * when the key was replaced longer ago than a lease. Tokens must not live longer than the policy's access token life.
+   */
   readonly signer: TokenSigner
-  /** Checks the claims and signs with the active key. */
+  /**
+   * Checks the claims and signs with the active key. `iss` is the ring's, `iat` now, `exp` the policy's longest life from
+   * `iat`, `jti` random, unless given. Reads the store first if the lease is over.
+   *
+   * @throws KeysError `life_too_long`, `wrong_issuer`, `lease_expired`, `key_too_old`; TokensError `claims_refused`
+   */
   sign(claims: TokenRequest): Promise<string>
   status(): KeyRingStatus
   /** Makes sure that there is a standby; activates it if lawful; otherwise says when and what it waits for. */
   rotate(options?: Requested): Promise<RotateOutcome>
   /** @throws KeysError `too_early` with the instant when the propagation wait is not over */
-  activate(kid: string, options?: Requested): Promise<void>
+  activate(kid: string, options?: ActivateOptions): Promise<void>
+  /**
+   * After a compromise: withdraws keys at once and for good; tokens signed with them are refused as soon as verifiers know.
+   * Users stay signed in, since refresh tokens are not signed.
+   */
+  revoke(kid: string, options: RevokeOptions): Promise<RevokeOutcome>
   /** Reads the store again now. */
   refresh(): Promise<void>
   /** Stops the scheduler and the watching of the store. */

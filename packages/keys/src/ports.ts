@@ -32,6 +32,15 @@ export interface KeyAuditEvent {
   readonly details?: Readonly<Record<string, string | number | boolean | null>>
 }
 
+/** Proof instead of hope: which consumers do not hold a key yet. Asked before a standby is activated. */
+export interface KeyConfirmations {
+  /**
+   * The names of the live consumers that have not yet acknowledged the key; empty: none is missing. A consumer that has
+   * not been heard of lately is not live.
+   */
+  missing(kid: string): Promise<readonly string[]>
+}
+
 export interface KeyAudit {
   /** Resolves when the event is written; a rejection makes the action fail. */
   record(event: KeyAuditEvent): Promise<void>

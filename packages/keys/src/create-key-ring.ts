@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto'
+import type { KekSource } from '@countersign/sealing'
+import {
+  type AccessTokenClaims,
+  type Clock,
+  type KeySource,
+  signAccessTokenSync,
+  systemClock,
+} from '@countersign/tokens'
+import type { KeyRecord } from './document.ts'
+import type { KeyRingEvent } from './events.ts'
+import type { KeyRing, KeyRingStatus, KeyStatus, PublishedJwks, TokenRequest } from './key-ring.ts'
+import { KeysError } from './keys-error.ts'
+import { type KeyPolicy, resolvePolicy } from './policy.ts'
+import type { KeyAudit, KeyConfirmations, KeyRingStore } from './ports.ts'
+import { cacheControl, jwksHeaders } from './published-jwks.ts'
+import { createRingCommands } from './ring-commands.ts'
+import { startRingScheduler } from './ring-scheduler.ts'
+import { createRingView, type RingIdentity, refuseWithoutLease } from './ring-view.ts'
+import { ageLevel, propagationLeft, schedule } from './schedule.ts'
+import { enteredAt, isStandby } from './transitions.ts'
+
+export interface KeyRingOptions {
+  readonly store: KeyRingStore
+  /** Seals the private keys. */
+  readonly kek: KekSource
+  /** `iss` of every token; a ring belongs to one issuer for good. */
+  readonly issuer: string
+  /** 1 to 128 characters; several rings may share a store. @default 'tokens' */
+  readonly name?: string
+  /** @default 'token' */
+  readonly purpose?: 'token' | 'feed'
+  /** One for the life of the ring. @default 'EdDSA' */
+  readonly algorithm?: 'EdDSA' | 'ES256'
+  readonly policy: KeyPolicy
+  /** Awaited before each change; what it cannot record does not happen. */
+  readonly audit?: KeyAudit
+  /** Asked before a standby is activated. */
+  readonly confirmations?: KeyConfirmations
+  readonly onEvent?: (event: KeyRingEvent) => void
+  /** @default systemClock */
+  readonly clock?: Clock
+  /** Whether this process rotates the ring when it is due; it looks at the store in any case. @default true */
+  readonly scheduler?: boolean
+}
+
+/**
+ * Opens a key ring, and creates it if the store has none by that name: its first key signs at once. Then it looks at the
+ * store every `pollSeconds` and, unless told not to, keeps a standby published, activates it after `rotateAfterSeconds`
+ * and retires old keys, until closed.
+ *
+ * @throws KeysError `policy_invalid`, `overlap_impossible`, `propagation_impossible`, `demo_refused`; `ring_mismatch`,
+ * `ring_invalid`, `key_not_ours`; `store_failed`, `audit_failed`; SealingError when the key-encryption key is unusable
+ */
+export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
+  const { store, kek, issuer, name = 'tokens', purpose = 'token', algorithm = 'EdDSA', clock = systemClock } = options
+  const policy = resolvePolicy(options.policy, issuer)
+  const identity: RingIdentity = { name, purpose, issuer, algorithm }
+  const emit = (event: KeyRingEvent): void => {
+    try {
+      options.onEvent?.(event)
+    } catch {
+      // A listener's fault must not stop a rotation half way.
+    }
+  }
+  const { audit, confirmations } = options
+  const view = createRingView({ identity, store, kek, clock, policy, emit })
+  const commands = createRingCommands({ identity, view, store, kek, clock, policy, audit, confirmations, emit })
+  await commands.open()
+
+  let closed = false
+  function refuseClosed(): void {
+    if (closed) throw new KeysError('closed', `the key ring ${name} was closed`)
+  }
+  const stopWatching = store.onChange?.(() => {
+    // The view tells of failures itself.
+    if (!closed) view.refresh().catch(() => {})
+  })
+  const rotates = options.scheduler ?? true
+  const scheduler = startRingScheduler({ name, view, commands, clock, policy, rotates, emit })
+
+  function freshJwks(): typeof view.snapshot.jwks {
+    refuseClosed()
+    refuseWithoutLease(view, name)
+    return view.snapshot.jwks
+  }
+  const jwks: PublishedJwks = {
+    get document() {
+      return freshJwks().document
+    },
+    get body() {
+      return freshJwks().body
+    },
+    get etag() {
+      return freshJwks().etag
+    },
+    get headers() {
+      const { etag } = freshJwks()
+      const revoked = view.snapshot.document.keys.filter(({ state }) => state === 'revoked')
+      const since = Math.min(...revoked.map((key) => view.ages.elapsed(key)))
+      return jwksHeaders(etag, cacheControl(policy, since))
+    },
+  }
+
+  /** A flood of unknown key ids must not become a flood of readings. */
+  let lastLoadMs = Number.NEGATIVE_INFINITY
+  const keys: KeySource = {
+    get: (kid) => view.snapshot.publicKeys.get(kid),
+    async load(kid) {
+      const held = view.snapshot.publicKeys.get(kid)
+      if (held !== undefined || closed || clock.monotonicMs() - lastLoadMs < policy.pollSeconds * 100) return held
+      lastLoadMs = clock.monotonicMs()
+      await view.refresh().catch(() => {})
+      return view.snapshot.publicKeys.get(kid)
+    },
+  }
+
+  async function sign(request: TokenRequest): Promise<string> {
+    refuseClosed()
+    if (view.leaseLeftSeconds() <= 0) {
+      await view.refresh().catch((error: unknown) => {
+        throw new KeysError('lease_expired', `the ring ${name} cannot be read, and the signer lease is over`, {
+          cause: error,
+        })
+      })
+    }
+    if (request.iss !== undefined && request.iss !== issuer) {
+      throw new KeysError('wrong_issuer', `the ring ${name} signs for ${issuer} only`)
+    }
+    const now = Math.floor(clock.now())
+    const life = policy.accessTokenLifeSeconds
+    const iat = request.iat ?? now
+    const exp = request.exp ?? iat + life
+    // The second bound is against an `iat` in the future: a key is withdrawn in time for tokens issued now.
+    if (exp - iat > life || exp - now > life + policy.skewSeconds) {
+      throw new KeysError('life_too_long', `a token of the ring ${name} lives ${life} s at most`)
+    }
+    const claims: AccessTokenClaims = { ...request, iss: issuer, iat, exp, jti: request.jti ?? randomUUID() }
+    return signAccessTokenSync(claims, view.signer())
+  }
+
+  function nextOf(key: KeyRecord, steps: ReturnType<typeof schedule>): KeyStatus['next'] {
+    const step = steps.find((one) => one.kind !== 'mint' && one.kid === key.kid)
+    const waiting = key.state === 'published' && propagationLeft(key, policy, view.ages) > 0 ? ['propagation'] : []
+    if (step !== undefined) {
+      const transition = ({ mint: 'pending', publish: 'published', activate: 'active', retire: 'retired' } as const)[
+        step.kind
+      ]
+      const waitingFor = [...waiting, ...(key.state === 'published' ? commands.missing(key.kid) : [])]
+      return { transition, at: rotates ? view.now() + Math.max(0, step.inSeconds) : null, waitingFor }
+    }
+    if (key.state !== 'active') return null
+    const handover = steps.find(({ kind }) => kind === 'activate')
+    const at = handover === undefined || !rotates ? null : view.now() + Math.max(0, handover.inSeconds)
+    return { transition: 'retiring', at, waitingFor: handover === undefined ? ['standby'] : [] }
+  }
+
+  function status(): KeyRingStatus {
+    const { document, active } = view.snapshot
+    const steps = schedule(document, policy, view.ages)
+    return {
+      name,
+      algorithm,
+      version: document.version,
+      activeKid: active.kid,
+      age: ageLevel(view.ages.signingFor(active), policy),
+      leaseLeftSeconds: Math.max(0, view.leaseLeftSeconds()),
+      keys: document.keys.map((key) => ({
+        kid: key.kid,
+        state: key.state,
+        createdAt: key.createdAt,
+        publishedAt: key.publishedAt ?? null,
+        activatedAt: key.activatedAt ?? null,
+        retiringAt: key.retiringAt ?? null,
+        retiredAt: key.retiredAt ?? null,
+        revokedAt: key.revokedAt ?? null,
+        activatableAt: isStandby(key)
+          ? Math.max(enteredAt(key), view.now() + propagationLeft(key, policy, view.ages))
+          : null,
+        next: nextOf(key, steps),
+      })),
+    }
+  }
+
+  let closing: Promise<void> | undefined
+  return {
+    name,
+    issuer,
+    algorithm,
+    policy,
+    jwks,
+    keys,
+    get signer() {
+      refuseClosed()
+      return view.signer()
+    },
+    sign,
+    status,
+    async rotate(requested = {}) {
+      refuseClosed()
+      return await commands.rotate(requested)
+    },
+    async activate(kid, requested = {}) {
+      refuseClosed()
+      await commands.activate(kid, requested)
+    },
+    async revoke(kid, requested) {
+      refuseClosed()
+      return await commands.revoke(kid, requested)
+    },
+    async refresh() {
+      refuseClosed()
+      await view.refresh()
+    },
+    close() {
+      closing ??= (async () => {
+        closed = true
+        stopWatching?.()
+        await scheduler.close()
+        await commands.settled()
+      })()
+      return closing
+    },
+  }
+}

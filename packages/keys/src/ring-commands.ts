@@ -1,0 +1,283 @@
+import type { KekSource } from '@countersign/sealing'
+import type { Clock } from '@countersign/tokens'
+import type { KeyRecord, KeyRingDocument } from './document.ts'
+import type { KeyRingEvent } from './events.ts'
+import { mintKey } from './key-material.ts'
+import type { ActivateOptions, Requested, RevokeOptions, RevokeOutcome, RotateOutcome } from './key-ring.ts'
+import { KeysError } from './keys-error.ts'
+import type { ResolvedKeyPolicy } from './policy.ts'
+import type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'
+import type { RingIdentity, RingView } from './ring-view.ts'
+import { propagationLeft, type Step } from './schedule.ts'
+import {
+  activate,
+  activeKey,
+  addPending,
+  type Change,
+  findKey,
+  foundRing,
+  isStandby,
+  type MintedKey,
+  publish,
+  retire,
+  revoke,
+  standbyKey,
+  type Transition,
+} from './transitions.ts'
+
+export interface RingCommandsOptions {
+  readonly identity: RingIdentity
+  readonly view: RingView
+  readonly store: KeyRingStore
+  readonly kek: KekSource
+  readonly clock: Clock
+  readonly policy: ResolvedKeyPolicy
+  readonly audit: KeyAudit | undefined
+  readonly confirmations: KeyConfirmations | undefined
+  readonly emit: (event: KeyRingEvent) => void
+}
+
+export interface RingCommands {
+  /** Reads the ring, or creates it. */
+  open(): Promise<void>
+  rotate(options: Requested): Promise<RotateOutcome>
+  activate(kid: string, options: ActivateOptions): Promise<void>
+  revoke(kid: string, options: RevokeOptions): Promise<RevokeOutcome>
+  /** Takes a step of the schedule, if it is still there to be taken. */
+  take(step: Step): Promise<void>
+  /** Consumers that did not have the key when they were last asked for. */
+  missing(kid: string): readonly string[]
+  /** Resolves when no command is under way. */
+  settled(): Promise<void>
+}
+
+/** More lost races in a row than this, and something is wrong. */
+const mostLostRaces = 100
+const day = 86_400
+
+const actions: Readonly<Record<Transition['to'], KeyAuditEvent['action']>> = {
+  pending: 'key.create',
+  published: 'key.publish',
+  active: 'key.activate',
+  retiring: 'key.retire',
+  retired: 'key.retire',
+  revoked: 'key.revoke',
+}
+
+/** What to do next on the way to a goal: a change of the ring, or the goal's outcome. */
+type Next<T> = { readonly change: Change } | { readonly met: T }
+
+/** Everything that changes the ring. Each change is one compare-and-set, recorded before it is made. */
+export function createRingCommands(options: RingCommandsOptions): RingCommands {
+  const { identity, view, store, kek, clock, policy, audit, confirmations, emit } = options
+  const lastMissing = new Map<string, readonly string[]>()
+
+  async function record(
+    { transitions, document }: Change,
+    outcome: KeyAuditEvent['outcome'],
+    actor: AuditActor,
+    reason: string | undefined,
+  ): Promise<void> {
+    for (const { kid, from, to } of transitions) {
+      const details = { ring: identity.name, version: document.version, from, to }
+      const event = { action: actions[to], outcome, actor, target: { type: 'key', id: kid } as const, details }
+      try {
+        await audit?.record(reason === undefined ? event : { ...event, reason })
+      } catch (error) {
+        throw new KeysError('audit_failed', `the change of the key ${kid} could not be recorded`, { cause: error })
+      }
+    }
+  }
+
+  async function commit(change: Change, actor: AuditActor, reason: string | undefined): Promise<boolean> {
+    await record(change, 'allowed', actor, reason)
+    const askedAtMs = clock.monotonicMs()
+    let won: boolean
+    try {
+      won = await store.replace(change.document)
+    } catch (error) {
+      await record(change, 'denied', actor, 'the store failed; whether it was done is not known').catch(() => {})
+      throw new KeysError('store_failed', `the ring ${identity.name} could not be written`, { cause: error })
+    }
+    if (won) await view.adopt(change.document, askedAtMs)
+    else await record(change, 'denied', actor, 'another process was first')
+    return won
+  }
+
+  /** Changes the ring until the goal is met. Whoever loses a race looks again, and may find the goal met. */
+  async function pursue<T>(
+    { actor = { type: 'system' }, reason }: { readonly actor?: AuditActor; readonly reason?: string | undefined },
+    decide: (document: KeyRingDocument) => Promise<Next<T>> | Next<T>,
+  ): Promise<T> {
+    let lost = 0
+    while (lost <= mostLostRaces) {
+      const next = await decide(view.snapshot.document)
+      if ('met' in next) return next.met
+      if (!(await commit(next.change, actor, reason))) {
+        lost += 1
+        await view.refresh()
+      }
+    }
+    throw new KeysError('store_contended', `the ring ${identity.name} was changed by others ${lost} times in a row`)
+  }
+
+  /** Commands of one process follow each other, so that they do not lose races against themselves. */
+  let tail: Promise<unknown> = Promise.resolve()
+  function inTurn<T>(command: () => Promise<T>): Promise<T> {
+    const run = tail.then(command)
+    tail = run.catch(() => {})
+    return run
+  }
+
+  async function lookFirst(): Promise<void> {
+    await view.refresh()
+    // Below a second two clocks cannot be compared.
+    const most = Math.max(1, policy.skewSeconds)
+    if (view.skewSeconds() > most) {
+      const skew = view.skewSeconds().toFixed(1)
+      throw new KeysError('clock_skewed', `the local clock is ${skew} s from the store's, more than ${most} s`)
+    }
+  }
+
+  /** Mints once for a whole command: a lost race does not make a further key. */
+  function minter(): () => Promise<MintedKey> {
+    let minted: Promise<MintedKey> | undefined
+    return () => {
+      minted ??= mintKey(identity, kek)
+      return minted
+    }
+  }
+
+  async function waitsFor(standby: KeyRecord, active: KeyRecord): Promise<readonly string[]> {
+    const waiting = propagationLeft(standby, policy, view.ages) > 0 ? ['propagation'] : []
+    const missing = (await confirmations?.missing(standby.kid)) ?? []
+    lastMissing.set(standby.kid, missing)
+    if (missing.length === 0) return waiting
+    // On its last day but one a broken consumer must not block the rotation any more.
+    if (waiting.length === 0 && view.ages.signingFor(active) > policy.maxAgeSeconds - day) {
+      emit({ type: 'key.unconfirmed', ring: identity.name, kid: standby.kid, missing })
+      return waiting
+    }
+    return [...waiting, ...missing]
+  }
+
+  const lawfulAt = (standby: KeyRecord): number => view.now() + Math.max(0, propagationLeft(standby, policy, view.ages))
+
+  async function found(): Promise<void> {
+    const mint = minter()
+    for (let lost = 0; lost <= mostLostRaces; lost += 1) {
+      let existing: KeyRingDocument | undefined
+      try {
+        existing = await store.read(identity.name)
+      } catch (error) {
+        throw new KeysError('store_failed', `the ring ${identity.name} could not be read`, { cause: error })
+      }
+      if (existing !== undefined) return await view.refresh()
+      const time = (await store.now?.()) ?? clock.now()
+      if (await commit(foundRing(identity, await mint(), time), { type: 'system' }, undefined)) return
+    }
+  }
+
+  async function rotateNow(requested: Requested): Promise<RotateOutcome> {
+    await lookFirst()
+    const mint = minter()
+    let goal: { readonly kid: string; readonly previousKid: string } | undefined
+    return await pursue<RotateOutcome>(requested, async (document) => {
+      const active = activeKey(document)
+      const reached = goal !== undefined && !isStandby(findKey(document, goal.kid) ?? active)
+      if (goal !== undefined && reached) {
+        return { met: { done: true, activeKid: active.kid, previousKid: goal.previousKid } }
+      }
+      const standby = standbyKey(document)
+      if (standby === undefined) return { change: addPending(document, await mint(), view.now()) }
+      if (standby.state === 'pending') return { change: publish(document, standby.kid, view.now()) }
+      const waitingFor = await waitsFor(standby, active)
+      if (waitingFor.length > 0) {
+        return { met: { done: false, standbyKid: standby.kid, activatesAt: lawfulAt(standby), waitingFor } }
+      }
+      goal = { kid: standby.kid, previousKid: active.kid }
+      return { change: activate(document, standby.kid, view.now()) }
+    })
+  }
+
+  async function refuseActivation(key: KeyRecord, actor: AuditActor | undefined, why: string): Promise<never> {
+    const transition: Transition = { kid: key.kid, from: key.state, to: 'active' }
+    const refused: Change = { document: view.snapshot.document, transitions: [transition] }
+    await record(refused, 'denied', actor ?? { type: 'system' }, why)
+    if (!isStandby(key)) {
+      throw new KeysError(key.state === 'revoked' ? 'wrong_state' : 'too_late', `the key ${key.kid} is ${key.state}`)
+    }
+    const at = lawfulAt(key)
+    const when = new Date(at * 1000).toISOString()
+    throw new KeysError('too_early', `the key ${key.kid} may sign from ${when} on: it waits for ${why}`, {
+      lawfulAt: at,
+    })
+  }
+
+  async function activateNow(kid: string, { actor, force }: ActivateOptions): Promise<void> {
+    await lookFirst()
+    const requested = actor === undefined ? { reason: force } : { actor, reason: force }
+    await pursue<void>(requested, async (document) => {
+      const key = findKey(document, kid)
+      if (key === undefined) throw new KeysError('key_unknown', `the ring ${identity.name} has no key ${kid}`)
+      if (key.state === 'active') return { met: undefined }
+      if (key.state === 'pending') return { change: publish(document, kid, view.now()) }
+      if (key.state !== 'published') return await refuseActivation(key, actor, `it is ${key.state}`)
+      const waitingFor = force === undefined ? await waitsFor(key, activeKey(document)) : []
+      if (waitingFor.length > 0) return await refuseActivation(key, actor, waitingFor.join(', '))
+      return { change: activate(document, kid, view.now()) }
+    })
+  }
+
+  async function revokeNow(kid: string, { actor, reason, scope = 'store' }: RevokeOptions): Promise<RevokeOutcome> {
+    await view.refresh()
+    const mint = minter()
+    const requested = actor === undefined ? { reason } : { actor, reason }
+    return await pursue<RevokeOutcome>(requested, async (document) => {
+      const key = findKey(document, kid)
+      if (key === undefined) throw new KeysError('key_unknown', `the ring ${identity.name} has no key ${kid}`)
+      if (key.state === 'revoked') {
+        const together = document.keys.filter(({ revokedAt }) => revokedAt === key.revokedAt)
+        return { met: { revokedKids: together.map((one) => one.kid), activeKid: activeKey(document).kid } }
+      }
+      const leaked = document.keys.filter((one) => one.kid === kid || (scope === 'store' && one.sealedPrivateKey))
+      const kids = leaked.map((one) => one.kid)
+      const standby = document.keys.find((one) => one.state === 'published' && !kids.includes(one.kid))
+      const successor = kids.includes(activeKey(document).kid) ? (standby?.kid ?? (await mint())) : undefined
+      return { change: revoke(document, kids, reason, view.now(), successor) }
+    })
+  }
+
+  /** The schedule was made some time ago: a step that somebody else has taken meanwhile is no step any more. */
+  async function takeNow(step: Step): Promise<void> {
+    const { document } = view.snapshot
+    const actor: AuditActor = { type: 'scheduler' }
+    const key = step.kind === 'mint' ? standbyKey(document) : findKey(document, step.kid)
+    if (step.kind === 'mint') {
+      if (key === undefined)
+        await commit(addPending(document, await mintKey(identity, kek), view.now()), actor, undefined)
+    } else if (step.kind === 'publish' && key?.state === 'pending') {
+      await commit(publish(document, step.kid, view.now()), actor, undefined)
+    } else if (step.kind === 'retire' && key?.state === 'retiring') {
+      await commit(retire(document, step.kid, view.now()), actor, undefined)
+    } else if (step.kind === 'activate' && key?.state === 'published') {
+      await lookFirst()
+      const now = view.snapshot.document
+      const same = findKey(now, step.kid)
+      if (same?.state !== 'published' || (await waitsFor(same, activeKey(now))).length > 0) return
+      await commit(activate(now, step.kid, view.now()), actor, undefined)
+    }
+  }
+
+  return {
+    open: () => inTurn(found),
+    rotate: (requested) => inTurn(() => rotateNow(requested)),
+    activate: (kid, requested) => inTurn(() => activateNow(kid, requested)),
+    revoke: (kid, requested) => inTurn(() => revokeNow(kid, requested)),
+    take: (step) => inTurn(() => takeNow(step)),
+    missing: (kid) => lastMissing.get(kid) ?? [],
+    settled: async () => {
+      await tail
+    },
+  }
+}

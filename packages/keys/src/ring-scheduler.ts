@@ -1,0 +1,93 @@
+import type { Clock } from '@countersign/tokens'
+import type { KeyRingEvent } from './events.ts'
+import { isKeysError } from './keys-error.ts'
+import type { ResolvedKeyPolicy } from './policy.ts'
+import type { RingCommands } from './ring-commands.ts'
+import type { RingView } from './ring-view.ts'
+import { type AgeLevel, ageLevel, type Step, schedule } from './schedule.ts'
+
+export interface RingSchedulerOptions {
+  readonly name: string
+  readonly view: RingView
+  readonly commands: RingCommands
+  readonly clock: Clock
+  readonly policy: ResolvedKeyPolicy
+  /** false: only looks at the store, and tells of the key's age. */
+  readonly rotates: boolean
+  readonly emit: (event: KeyRingEvent) => void
+}
+
+export interface RingScheduler {
+  /** Stops, and resolves when a look that was under way is over. */
+  close(): Promise<void>
+}
+
+/** A whole rotation is three steps; more in one look means that something undoes them. */
+const mostStepsPerLook = 8
+
+/** Looks at the store again and again, and takes whatever step of the schedule is due. Any number of processes may do so. */
+export function startRingScheduler(options: RingSchedulerOptions): RingScheduler {
+  const { name, view, commands, clock, policy, rotates, emit } = options
+  const told = new Set<string>()
+  let ageTold: string | undefined
+  let closed = false
+  let cancel = (): void => {}
+
+  /** @returns false when the step failed: the rest waits for the next look */
+  async function take(step: Step): Promise<boolean> {
+    try {
+      await commands.take(step)
+      for (const one of told) if (one.startsWith(`${step.kind} `)) told.delete(one)
+      return true
+    } catch (error) {
+      const code = isKeysError(error) ? error.code : 'store_failed'
+      const once = `${step.kind} ${code}`
+      if (!told.has(once)) emit({ type: 'schedule.failed', ring: name, step: step.kind, code, error })
+      told.add(once)
+      return false
+    }
+  }
+
+  function tellAge(): void {
+    const { active } = view.snapshot
+    const ageSeconds = view.ages.signingFor(active)
+    const level: AgeLevel = ageLevel(ageSeconds, policy)
+    if (level !== 'ok' && ageTold !== `${active.kid} ${level}`) {
+      ageTold = `${active.kid} ${level}`
+      emit({ type: 'key.age', ring: name, kid: active.kid, level, ageSeconds })
+    }
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await view.refresh()
+    } catch {
+      return // told by the view; a step on an old version would only lose its race
+    }
+    for (let steps = 0; rotates && !closed && steps < mostStepsPerLook; steps += 1) {
+      const before = view.snapshot.document.version
+      const due = schedule(view.snapshot.document, policy, view.ages).find(({ inSeconds }) => inSeconds <= 0)
+      if (due === undefined || !(await take(due))) break
+      // Somebody else was first, or a consumer is still missing: the next look will see.
+      if (view.snapshot.document.version === before) break
+    }
+    tellAge()
+  }
+
+  let looking: Promise<void> = Promise.resolve()
+  function arm(seconds: number): void {
+    if (closed) return
+    cancel = clock.after(seconds * 1000, () => {
+      looking = look().finally(() => arm(policy.pollSeconds))
+    })
+  }
+  arm(0)
+
+  return {
+    async close() {
+      closed = true
+      cancel()
+      await looking
+    },
+  }
+}

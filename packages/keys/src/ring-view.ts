@@ -1,0 +1,261 @@
+import type { KekSource } from '@countersign/sealing'
+import type { Clock, PublicJwk, TokenSigner } from '@countersign/tokens'
+import type { KeyRecord, KeyRingDocument } from './document.ts'
+import { parseKeyRingDocument } from './document-schema.ts'
+import type { KeyRingEvent } from './events.ts'
+import { type OpenedKey, openKey, signRaw } from './key-material.ts'
+import { isKeysError, KeysError } from './keys-error.ts'
+import type { ResolvedKeyPolicy } from './policy.ts'
+import type { KeyRingStore } from './ports.ts'
+import { type JwksBody, jwksBody } from './published-jwks.ts'
+import { createSightings, type Sightings } from './sightings.ts'
+import { activeKey, enteredAt, follows, isPublic, isStandby } from './transitions.ts'
+
+export type RingIdentity = Pick<KeyRingDocument, 'name' | 'purpose' | 'issuer' | 'algorithm'>
+
+export interface RingViewOptions {
+  readonly identity: RingIdentity
+  readonly store: KeyRingStore
+  readonly kek: KekSource
+  readonly clock: Clock
+  readonly policy: ResolvedKeyPolicy
+  readonly emit: (event: KeyRingEvent) => void
+}
+
+/** One version of the ring, checked and ready for use. */
+interface Snapshot {
+  readonly document: KeyRingDocument
+  readonly active: KeyRecord
+  readonly jwks: JwksBody
+  /** The keys of the JWKS; a key stays the very same object from version to version. */
+  readonly publicKeys: ReadonlyMap<string, PublicJwk>
+}
+
+/** A key that this process has opened. The signer outlives its key's term by the lease, for whoever holds it just then. */
+interface HeldKey extends OpenedKey {
+  readonly sealed: string
+  readonly signer: TokenSigner
+  usableUntilMs: number
+}
+
+/** What this process knows of the ring: the newest version that it has seen and found authentic, and how fresh that is. */
+export interface RingView {
+  readonly snapshot: Snapshot
+  readonly ages: Sightings & { signingFor(active: KeyRecord): number }
+  /** Unix seconds by the store's clock, or by the local one. */
+  now(): number
+  /** How far the local clock is from the store's; 0 when the store has none. */
+  skewSeconds(): number
+  leaseLeftSeconds(): number
+  signer(): TokenSigner
+  /** Reads the store; calls that come meanwhile share one further reading. */
+  refresh(): Promise<void>
+  /** Takes in a version that this process has stored itself. */
+  adopt(document: KeyRingDocument, askedAtMs: number): Promise<void>
+}
+
+/** @throws KeysError `lease_expired` */
+export function refuseWithoutLease(view: Pick<RingView, 'leaseLeftSeconds'>, name: string): void {
+  if (view.leaseLeftSeconds() > 0) return
+  throw new KeysError('lease_expired', `the ring ${name} was last read longer ago than the signer lease allows`)
+}
+
+/** The view has no snapshot, and no other use than `adopt` and `refresh`, until one of these has succeeded. */
+export function createRingView({ identity, store, kek, clock, policy, emit }: RingViewOptions): RingView {
+  const sightings = createSightings(clock)
+  let snapshot: Snapshot | undefined
+  let held = new Map<string, HeldKey>()
+  /** Readings and adoptions in the order of their beginning: an older answer is told from a rolled-back store by it. */
+  let sequence = 0
+  let adoptedAt = 0
+  let lease: { readonly ms: number; readonly now: number } | undefined
+  let storeTime: { readonly now: number; readonly ms: number } | undefined
+  let failing = false
+
+  const now = (): number =>
+    storeTime === undefined ? clock.now() : storeTime.now + (clock.monotonicMs() - storeTime.ms) / 1000
+
+  function leaseLeftSeconds(): number {
+    if (lease === undefined) return 0
+    // By both clocks: the monotonic one stands still while a machine is suspended.
+    const elapsed = Math.max((clock.monotonicMs() - lease.ms) / 1000, clock.now() - lease.now)
+    return policy.signerLeaseSeconds - elapsed
+  }
+
+  function signingFor(active: KeyRecord): number {
+    return Math.max(sightings.elapsed(active), now() - enteredAt(active))
+  }
+
+  function signerOf({ kid }: KeyRecord, key: OpenedKey, term: { usableUntilMs: number }): TokenSigner {
+    const signSync = (data: Uint8Array): Uint8Array => {
+      refuseWithoutLease({ leaseLeftSeconds }, identity.name)
+      if (clock.monotonicMs() > term.usableUntilMs) throw new KeysError('not_signing', `the key ${kid} no longer signs`)
+      const active = snapshot?.active
+      if (policy.pastMaxAge === 'refuse' && active !== undefined && signingFor(active) > policy.maxAgeSeconds) {
+        throw new KeysError('key_too_old', `the key ${kid} is older than ${policy.maxAgeSeconds} s`)
+      }
+      return signRaw(identity.algorithm, data, key.privateKey)
+    }
+    return Object.freeze({
+      kid,
+      algorithm: identity.algorithm,
+      signSync,
+      sign: async (data: Uint8Array) => signSync(data),
+    })
+  }
+
+  function checkIdentity(document: KeyRingDocument): void {
+    for (const member of ['name', 'purpose', 'issuer', 'algorithm'] as const) {
+      if (document[member] !== identity[member]) {
+        throw new KeysError(
+          'ring_mismatch',
+          `the stored ring ${identity.name} has the ${member} ${document[member]}, not ${identity[member]}`,
+        )
+      }
+    }
+  }
+
+  /** Opens every key that is or will be public, so that each is known to be ours, and none is opened twice. */
+  async function holdKeys(document: KeyRingDocument): Promise<Map<string, HeldKey>> {
+    const next = new Map<string, HeldKey>()
+    for (const record of document.keys) {
+      if (!isPublic(record) && !isStandby(record)) continue
+      const known = held.get(record.kid)
+      if (known !== undefined && known.sealed === record.sealedPrivateKey) {
+        next.set(record.kid, known)
+        continue
+      }
+      const opened = await openKey(record, identity, kek)
+      if (known !== undefined) {
+        // Sealed anew under another key-encryption key: the key itself, and whoever holds its objects, stay.
+        next.set(record.kid, Object.assign(known, { sealed: record.sealedPrivateKey }))
+        continue
+      }
+      const term = { usableUntilMs: Number.POSITIVE_INFINITY }
+      const signer = signerOf(record, opened, term)
+      next.set(record.kid, Object.assign(term, opened, { sealed: record.sealedPrivateKey ?? '', signer }))
+    }
+    return next
+  }
+
+  function tell(before: KeyRingDocument | undefined, after: Snapshot): void {
+    const known = new Map(before?.keys.map((key) => [key.kid, key.state]))
+    for (const key of after.document.keys) {
+      const from = known.get(key.kid) ?? null
+      if (from === key.state) continue
+      const told = { ring: identity.name, kid: key.kid, at: enteredAt(key) }
+      // What a process finds at its start has not just happened.
+      if (before !== undefined || after.document.version === 1) {
+        emit({ type: 'key.changed', ...told, from, to: key.state, version: after.document.version })
+      }
+      const active = after.publicKeys.get(after.active.kid)
+      if (key.state === 'revoked' && before !== undefined && active !== undefined) {
+        emit({ type: 'key.revoked', ...told, reason: key.revokedReason ?? null, active })
+      }
+    }
+  }
+
+  async function take(document: KeyRingDocument, begun: number, askedAtMs: number): Promise<void> {
+    checkIdentity(document)
+    const current = snapshot?.document
+    if (current !== undefined && document.version !== current.version && !follows(current, document)) {
+      // An answer to an older question than the one that brought the current version.
+      if (begun < adoptedAt) return
+      throw new KeysError(
+        'ring_rolled_back',
+        `the stored ring ${identity.name} is at version ${document.version}, before or beside version ${current.version}`,
+      )
+    }
+    if (current === undefined || document.version > current.version) {
+      const active = activeKey(document)
+      const next = await holdKeys(document)
+      // Another adoption may have come first while the keys were being opened.
+      if (snapshot !== undefined && snapshot.document.version >= document.version) return
+      sightings.observe(document, now(), lease?.ms)
+      const graceMs = clock.monotonicMs() + policy.signerLeaseSeconds * 1000
+      for (const [kid, key] of held) {
+        const revoked = document.keys.some((record) => record.kid === kid && record.state === 'revoked')
+        if (kid !== active.kid) key.usableUntilMs = revoked ? 0 : Math.min(key.usableUntilMs, graceMs)
+      }
+      for (const [kid, key] of next) {
+        if (kid === active.kid) key.usableUntilMs = Number.POSITIVE_INFINITY
+        else if (key.usableUntilMs === Number.POSITIVE_INFINITY) key.usableUntilMs = 0
+      }
+      held = next
+      const visible = document.keys.filter(isPublic).flatMap(({ kid }) => next.get(kid)?.publicJwk ?? [])
+      const publicKeys = new Map(visible.map((key) => [key.kid, key]))
+      snapshot = { document, active, jwks: jwksBody(visible), publicKeys }
+      adoptedAt = begun
+      tell(current, snapshot)
+    }
+    if (lease === undefined || askedAtMs > lease.ms) {
+      lease = { ms: askedAtMs, now: clock.now() - (clock.monotonicMs() - askedAtMs) / 1000 }
+    }
+    if (failing) emit({ type: 'store.recovered', ring: identity.name })
+    failing = false
+  }
+
+  async function read(): Promise<void> {
+    sequence += 1
+    const begun = sequence
+    const askedAtMs = clock.monotonicMs()
+    try {
+      const found = await store.read(identity.name)
+      const time = await store.now?.()
+      if (time !== undefined) storeTime = { now: time, ms: clock.monotonicMs() }
+      if (found === undefined) throw new KeysError('ring_rolled_back', `the stored ring ${identity.name} is gone`)
+      await take(parseKeyRingDocument(found), begun, askedAtMs)
+    } catch (error) {
+      const failure = isKeysError(error)
+        ? error
+        : new KeysError('store_failed', `the ring ${identity.name} could not be read`, { cause: error })
+      if (!failing) {
+        const leaseLeft = Math.max(0, leaseLeftSeconds())
+        emit({ type: 'store.failed', ring: identity.name, code: failure.code, leaseLeftSeconds: leaseLeft, error })
+      }
+      failing = true
+      throw failure
+    }
+  }
+
+  let reading: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  function refresh(): Promise<void> {
+    if (reading === undefined) {
+      reading = read().finally(() => {
+        reading = undefined
+      })
+      return reading
+    }
+    next ??= reading
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return refresh()
+      })
+    return next
+  }
+
+  return {
+    get snapshot() {
+      if (snapshot === undefined) throw new KeysError('ring_invalid', `the ring ${identity.name} was not read yet`)
+      return snapshot
+    },
+    ages: { ...sightings, signingFor },
+    now,
+    skewSeconds: () => Math.abs(clock.now() - now()),
+    leaseLeftSeconds,
+    signer() {
+      const signer = snapshot === undefined ? undefined : held.get(snapshot.active.kid)?.signer
+      if (signer === undefined) throw new KeysError('not_signing', `the ring ${identity.name} has no key to sign with`)
+      return signer
+    },
+    refresh,
+    async adopt(document, askedAtMs) {
+      // Somebody may have built on it, and a reading have seen that, before the store's answer came back.
+      if (snapshot !== undefined && snapshot.document.version >= document.version) return
+      sequence += 1
+      await take(document, sequence, askedAtMs)
+    },
+  }
+}
