@@ -34,6 +34,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const knowsOrigin = createBrowserOrigins(context)
   const stopPruning = startPruning(context)
   const document = metadata(context)
+  const jwks = createMergedJwks(context.rings)
 
   async function grant(type: GrantType, operation: () => Promise<TokenAnswer>): Promise<TokenAnswer> {
     try {
@@ -63,7 +64,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       run(async () => (await findClient(context, clientId))?.origins.includes(origin) ?? false),
     clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
     metadata: () => document,
-    jwks: createMergedJwks(context.rings),
+    jwks: () => running.look(jwks),
     ready: createReady(context),
     async close() {
       await Promise.all([running.close(), stopPruning()])

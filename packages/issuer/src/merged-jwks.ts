@@ -7,7 +7,15 @@ import type { KeyRing, PublishedJwks } from '@countersign/keys'
  */
 export function createMergedJwks(rings: readonly KeyRing[]): () => PublishedJwks {
   const [first] = rings
-  if (first !== undefined && rings.length === 1) return () => first.jwks
+  if (first !== undefined && rings.length === 1) {
+    // A copy of this moment: the ring changes its fields in place.
+    return () => ({
+      document: first.jwks.document,
+      body: first.jwks.body,
+      etag: first.jwks.etag,
+      headers: first.jwks.headers,
+    })
+  }
   let joinedFrom = ''
   let joined: PublishedJwks | undefined
   return () => {

@@ -110,7 +110,7 @@ export function checkIssuer(issuer: string): void {
   }
 }
 
-/** @throws IssuerError `invalid_option` when a consumer's algorithm has no ring, or a ring signs for another issuer */
+/** @throws IssuerError `invalid_option` when a consumer's algorithm has no ring, or a ring is for another issuer or shorter lives */
 export function checkRings(options: IssuerOptions): void {
   for (const ring of options.rings) {
     if (ring.issuer !== options.issuer) {
@@ -123,6 +123,13 @@ export function checkRings(options: IssuerOptions): void {
       throw new IssuerError(
         'invalid_option',
         `rings: ${fitting.length} rings sign with ${consumer.algorithm}, which "${consumer.audience}" needs exactly one of`,
+      )
+    }
+    const longest = fitting[0]?.policy.accessTokenLifeSeconds ?? 0
+    if (consumer.accessTokenLifeSeconds > longest) {
+      throw new IssuerError(
+        'invalid_option',
+        `consumers: tokens for "${consumer.audience}" live ${consumer.accessTokenLifeSeconds} s, but its ring is made for ${longest} s at most`,
       )
     }
   }

@@ -44,12 +44,12 @@ const refusals = {
   keys_failed: ['temporarily_unavailable', 'No key can sign or verify now; try again.'],
   closing: ['temporarily_unavailable', 'The service is shutting down; try again.'],
   fault: ['server_error', 'The service met a fault.'],
-} as const satisfies Record<string, readonly [IssuerErrorCode, string]>
+} as const
 
 export type Refusal = keyof typeof refusals
 
 /** The error for a refusal of the fixed list. */
 export function refusal(name: Refusal, options?: IssuerErrorOptions): IssuerError {
-  const [code, description] = refusals[name]
+  const [code, description]: readonly [IssuerErrorCode, string] = refusals[name]
   return new IssuerError(code, description, options)
 }

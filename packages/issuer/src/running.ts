@@ -7,6 +7,8 @@ import { refusal } from './refusals.ts'
 export interface Running {
   /** @throws IssuerError, whatever failed */
   run<T>(operation: () => Promise<T>): Promise<T>
+  /** The same for what needs no waiting and may go on while closing. @throws IssuerError, whatever failed */
+  look<T>(operation: () => T): T
   /** Refuses what comes from now on and resolves when nothing runs any more. */
   close(): Promise<void>
 }
@@ -26,6 +28,13 @@ export function createRunning(context: Context): Running {
       } finally {
         running -= 1
         if (closing && running === 0) for (const call of idle.splice(0)) call()
+      }
+    },
+    look(operation) {
+      try {
+        return operation()
+      } catch (error) {
+        throw typed(context, error)
       }
     },
     async close() {
