@@ -1,5 +1,12 @@
-import type { ConsumerMatrix } from '@countersign/consumers'
+import { join, resolve } from 'node:path'
+import { type ConsumerMatrix, parseConsumers } from '@countersign/consumers'
+import { z } from 'zod'
 import type { KeysConfig, LogLevel } from './config.ts'
+import { readModule } from './read-module.ts'
+import { ServerError } from './server-error.ts'
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** A configuration after defaults, environment and checks; every path absolute. */
 export interface ResolvedConfig {
@@ -17,4 +24,152 @@ export interface ResolvedConfig {
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   readonly auditFile: string
   readonly trustedProxyHops: number
+}
+
+const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** RFC 8414 section 2: no query, no fragment; one spelling, since `iss` is compared byte for byte. */
+const issuerUrl = z.string().superRefine((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  const fault =
+    url === undefined
+      ? 'a URL'
+      : url.protocol !== 'https:' && !(url.protocol === 'http:' && loopbackHosts.has(url.hostname))
+        ? 'an https URL, or http on loopback'
+        : url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== ''
+          ? 'a URL without query, fragment or credentials'
+          : value.endsWith('/')
+            ? 'a URL without a trailing slash'
+            : url.href.replace(/\/$/, '') !== value
+              ? `the URL in its normal form, ${url.href.replace(/\/$/, '')}`
+              : undefined
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: `expected ${fault}` })
+})
+
+const port = z.number().int().min(0).max(65_535)
+const hostName = z.string().min(1).max(255)
+const logLevel = z.enum(['silent', 'error', 'warn', 'info', 'debug'])
+const sqliteUrl = z.string().regex(/^sqlite:.+/, 'expected sqlite:PATH')
+
+const keysSchema = z
+  .strictObject({
+    policy: z.enum(['standard', 'demo']),
+    jwksMaxAgeSeconds: z.number().int().min(1).max(86_400),
+    verifierCacheSeconds: z.number().int().min(0).max(604_800),
+    maxOverlapSeconds: z.number().int().min(60).max(2_592_000),
+  })
+  .partial()
+
+const configSchema = z.strictObject({
+  issuer: issuerUrl,
+  host: hostName.optional(),
+  port: port.optional(),
+  dataDir: z.string().min(1).optional(),
+  database: sqliteUrl.optional(),
+  kekFile: z.string().min(1).optional(),
+  consumers: z.union([z.string().min(1), z.looseObject({})]),
+  keys: keysSchema.optional(),
+  log: z.strictObject({ level: logLevel.optional() }).optional(),
+  metrics: z.union([z.literal(false), z.strictObject({ host: hostName.optional(), port: port.optional() })]).optional(),
+  auditFile: z.string().min(1).optional(),
+  trustedProxyHops: z.number().int().min(0).max(16).optional(),
+})
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,6}$/, 'expected a whole number')
+  .transform(Number)
+
+const environmentSchema = z.object({
+  COUNTERSIGN_ISSUER: issuerUrl.optional(),
+  COUNTERSIGN_PORT: wholeNumber.pipe(port).optional(),
+  COUNTERSIGN_HOST: hostName.optional(),
+  COUNTERSIGN_DATA_DIR: z.string().min(1).optional(),
+  COUNTERSIGN_DATABASE_URL: sqliteUrl.optional(),
+  COUNTERSIGN_KEK_FILE: z.string().min(1).optional(),
+  COUNTERSIGN_LOG_LEVEL: logLevel.optional(),
+  COUNTERSIGN_METRICS_PORT: wholeNumber.pipe(port).optional(),
+  COUNTERSIGN_TRUST_PROXY: wholeNumber.pipe(z.number().max(16)).optional(),
+})
+
+function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const lines = result.error.issues.map((issue) => {
+    const path = issue.path.join('.')
+    return `${path === '' ? where : `${where}: ${path}`}: ${issue.message}`
+  })
+  throw new ServerError('config_invalid', lines.join('\n'))
+}
+
+export interface ResolveConfigOptions {
+  /** What relative paths in the configuration are relative to. */
+  readonly baseDir: string
+  readonly file?: string
+  /** COUNTERSIGN_* override the configuration; their paths are relative to the process's folder. @default {} */
+  readonly env?: Environment
+}
+
+/**
+ * Checks a configuration and fills in what it leaves out.
+ * @throws ServerError `config_invalid`, naming each setting, what was expected and what was found
+ */
+export async function resolveConfig(input: unknown, options: ResolveConfigOptions): Promise<ResolvedConfig> {
+  const given = parse(configSchema, input, options.file ?? 'configuration')
+  const env = parse(environmentSchema, options.env ?? {}, 'environment')
+  const at = (path: string): string => resolve(options.baseDir, path)
+
+  const dataDir =
+    env.COUNTERSIGN_DATA_DIR === undefined ? at(given.dataDir ?? 'data') : resolve(env.COUNTERSIGN_DATA_DIR)
+  const inDataDir = (path: string | undefined, name: string): string =>
+    path === undefined ? join(dataDir, name) : at(path)
+  const issuer = env.COUNTERSIGN_ISSUER ?? given.issuer
+  const keys: KeysConfig = Object.fromEntries(
+    Object.entries(given.keys ?? {}).filter(([, value]) => value !== undefined),
+  )
+  if (keys.policy === 'demo' && !loopbackHosts.has(new URL(issuer).hostname)) {
+    throw new ServerError(
+      'config_invalid',
+      `keys.policy: expected 'standard' for ${issuer}: 'demo' is for loopback issuers only`,
+    )
+  }
+  const metrics =
+    given.metrics === false ? undefined : { host: '127.0.0.1', port: 4601, ...withoutUndefined(given.metrics) }
+  return {
+    file: options.file,
+    issuer,
+    host: env.COUNTERSIGN_HOST ?? given.host ?? '127.0.0.1',
+    port: env.COUNTERSIGN_PORT ?? given.port ?? 4600,
+    dataDir,
+    databaseFile:
+      env.COUNTERSIGN_DATABASE_URL === undefined
+        ? inDataDir(given.database?.slice('sqlite:'.length), 'countersign.db')
+        : resolve(env.COUNTERSIGN_DATABASE_URL.slice('sqlite:'.length)),
+    kekFile:
+      env.COUNTERSIGN_KEK_FILE === undefined ? inDataDir(given.kekFile, 'kek') : resolve(env.COUNTERSIGN_KEK_FILE),
+    consumers: await resolveConsumers(given.consumers, at),
+    keys,
+    logLevel: env.COUNTERSIGN_LOG_LEVEL ?? given.log?.level ?? 'info',
+    metrics:
+      env.COUNTERSIGN_METRICS_PORT === undefined
+        ? metrics
+        : { host: metrics?.host ?? '127.0.0.1', port: env.COUNTERSIGN_METRICS_PORT },
+    auditFile: inDataDir(given.auditFile, 'audit.jsonl'),
+    trustedProxyHops: env.COUNTERSIGN_TRUST_PROXY ?? given.trustedProxyHops ?? 0,
+  }
+}
+
+function withoutUndefined(value: { host?: string | undefined; port?: number | undefined } | undefined): {
+  host?: string
+  port?: number
+} {
+  return {
+    ...(value?.host === undefined ? {} : { host: value.host }),
+    ...(value?.port === undefined ? {} : { port: value.port }),
+  }
+}
+
+async function resolveConsumers(given: string | object, at: (path: string) => string): Promise<ConsumerMatrix> {
+  const found = typeof given === 'string' ? await readModule(at(given), 'consumers') : given
+  return parseConsumers(found)
 }

@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ServerError } from './server-error.ts'
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Limits of every HTTP server that we start. */
+export const httpLimits = {
+  /** Headers in all; past it 431. */
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  /** From the first byte to the end of the headers; past it 408 and the socket is closed. */
+  headersTimeoutMs: 5_000,
+  /** The whole request, body included. */
+  requestTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  /** Idle sockets of any kind. */
+  socketTimeoutMs: 70_000,
+  maxConnections: 10_000,
+  /** How long running requests may take once the service is closing. */
+  drainMs: 5_000,
+} as const
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** @default {@link httpLimits} */
+  readonly limits?: Partial<{ [Name in keyof typeof httpLimits]: number }>
+}
+
+export interface ListeningServer {
+  readonly server: Server
+  readonly url: string
+  /** Takes no new connection, lets running requests end for `drainMs`, then cuts what is left. */
+  close(): Promise<void>
+}
+
+/** An HTTP server that slow, oversized and ambiguous requests cannot hold: the parser refuses Content-Length beside Transfer-Encoding. */
+export async function listen(handler: RequestHandler, options: ListenOptions): Promise<ListeningServer> {
+  const limits = { ...httpLimits, ...options.limits }
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+      joinDuplicateHeaders: false,
+    },
+    handler,
+  )
+  server.maxHeadersCount = limits.maxHeaders
+  server.maxConnections = limits.maxConnections
+  server.timeout = limits.socketTimeoutMs
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (cause: Error): void => {
+      reject(
+        new ServerError(
+          'address_unavailable',
+          `${options.host}:${options.port} cannot be listened on: ${cause.message}`,
+          {
+            cause,
+          },
+        ),
+      )
+    }
+    server.once('error', refuse)
+    server.listen(options.port, options.host, () => {
+      server.off('error', refuse)
+      resolve()
+    })
+  })
+  const { port, family, address } = server.address() as AddressInfo
+  return {
+    server,
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    close: () => drain(server, limits.drainMs),
+  }
+}
+
+function drain(server: Server, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

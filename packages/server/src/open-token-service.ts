@@ -1,0 +1,124 @@
+import type { ConsumerMatrix } from '@countersign/consumers'
+import { createIssuer, type Issuer, type IssuerLimits } from '@countersign/issuer'
+import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing } from '@countersign/keys'
+import { openAuditLog, type Reporter } from '@countersign/observability'
+import { type KekSource, kekFromFile } from '@countersign/sealing'
+import { openSqlite, type SqliteDatabase } from '@countersign/storage/sqlite'
+import type { Clock } from '@countersign/tokens'
+import type { KeysConfig } from './config.ts'
+import { requireDataDir } from './data-dir.ts'
+import type { ResolvedConfig } from './resolve-config.ts'
+import { planRings, type RingPlan } from './rings.ts'
+import { createUndoStack } from './undo-stack.ts'
+
+/** The parts of a token service over its store, without a listening socket: what the command line works with. */
+export interface TokenServiceParts {
+  readonly config: ResolvedConfig
+  readonly consumers: ConsumerMatrix
+  readonly issuer: Issuer
+  /** One for each algorithm that the matrix uses. */
+  readonly rings: readonly KeyRing[]
+  /** Reads and writes the store for real. @throws StorageError why it cannot */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface OpenOptions {
+  /** Whether this process rotates keys when they are due. @default false: a command beside a running service does not */
+  readonly scheduler?: boolean
+  /** Where events go. @default nowhere */
+  readonly report?: Reporter
+  /** Called once when the store can write no more; the process should end. */
+  readonly onFatal?: (error: Error) => void
+  /** @default the machine's clock */
+  readonly clock?: Clock
+  readonly limits?: IssuerLimits
+}
+
+/**
+ * Opens the store, the key rings (made on the first opening) and the issuer of a configuration. Any number of processes
+ * may do so at once.
+ *
+ * @throws ServerError `not_initialised` without a key-encryption key; StorageError, KeysError, SealingError and
+ * ObservabilityError of the parts
+ */
+export async function openTokenService(config: ResolvedConfig, options: OpenOptions = {}): Promise<TokenServiceParts> {
+  requireDataDir(config)
+  const { report } = options
+  const opened = createUndoStack()
+  try {
+    const kek = kekFromFile(config.kekFile)
+    const audit = await openAuditLog(config.auditFile, report === undefined ? {} : { onEvent: report.audit })
+    opened.push(() => audit.close())
+    const database = await openDatabase(config, options)
+    opened.push(() => database.close())
+
+    const rings: KeyRing[] = []
+    for (const plan of planRings(config.consumers)) {
+      const ring = await openRing(plan, { config, options, kek, database, audit })
+      opened.push(() => ring.close())
+      rings.push(ring)
+    }
+    const issuer = createIssuer({
+      issuer: config.issuer,
+      rings,
+      consumers: config.consumers,
+      stores: database.stores.issuer,
+      audit,
+      ...(report === undefined ? {} : { onEvent: report.issuer }),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    })
+    opened.push(() => issuer.close())
+    return {
+      config,
+      consumers: config.consumers,
+      issuer,
+      rings,
+      check: () => database.check(),
+      close: () => opened.undo(),
+    }
+  } catch (error) {
+    await opened.undo()
+    throw error
+  }
+}
+
+function openDatabase(config: ResolvedConfig, { clock, onFatal }: OpenOptions): Promise<SqliteDatabase> {
+  return openSqlite(config.databaseFile, {
+    ...(clock === undefined ? {} : { clock }),
+    onEvent: (event) => {
+      if (event.type === 'fatal') onFatal?.(event.error)
+    },
+  })
+}
+
+interface RingSurroundings {
+  readonly config: ResolvedConfig
+  readonly options: OpenOptions
+  readonly kek: KekSource
+  readonly database: SqliteDatabase
+  readonly audit: Awaited<ReturnType<typeof openAuditLog>>
+}
+
+function openRing(plan: RingPlan, { config, options, kek, database, audit }: RingSurroundings): Promise<KeyRing> {
+  return createKeyRing({
+    store: database.stores.keys,
+    kek,
+    issuer: config.issuer,
+    name: plan.name,
+    algorithm: plan.algorithm,
+    policy: keyPolicy(config.keys, plan.accessTokenLifeSeconds),
+    audit,
+    scheduler: options.scheduler ?? false,
+    ...(options.report === undefined ? {} : { onEvent: options.report.keys }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  })
+}
+
+/** The rotation policy that a configuration asks for, for tokens of the given life. */
+export function keyPolicy(keys: KeysConfig, accessTokenLifeSeconds: number): KeyPolicy {
+  const { policy, ...numbers } = keys
+  const given = { ...numbers, accessTokenLifeSeconds }
+  return policy === 'demo' ? demoPolicy(given) : given
+}
