@@ -1,14 +1,39 @@
-import { authenticateConfidentialClient } from './client-auth.ts'
+import { authenticateConfidentialClient, findClient } from './client-auth.ts'
 import type { Context } from './context.ts'
+import { IssuerError } from './errors.ts'
 import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
+import type { AuditActor, ClientRecord } from './ports.ts'
 import { newId } from './random.ts'
 import { refusal } from './refusals.ts'
 import { decideTarget } from './target.ts'
-import type { ClientCredentialsRequest, TokenAnswer } from './types.ts'
+import type { ClientCredentialsRequest, Requested, Target, TokenAnswer } from './types.ts'
 
 /** RFC 6749 section 4.4. The subject is the client itself, whose id no user's id can equal. */
 export async function clientCredentials(context: Context, request: ClientCredentialsRequest): Promise<TokenAnswer> {
-  const client = await authenticateConfidentialClient(context, request)
+  return await issueToClient(context, await authenticateConfidentialClient(context, request), request)
+}
+
+/**
+ * The operator's own: a token for a client without its secret, by the same rules; the record names the operator.
+ * @throws IssuerError `unknown_client`, `already_disabled`, and what {@link clientCredentials} throws
+ */
+export async function issueToken(
+  context: Context,
+  clientName: string,
+  request: Target & Requested,
+): Promise<TokenAnswer> {
+  const client = await findClient(context, clientName)
+  if (client === undefined) throw new IssuerError('unknown_client', 'There is no client by that name.')
+  if (client.disabledAt !== null) throw new IssuerError('already_disabled', 'The client is disabled.')
+  return await issueToClient(context, client, request, request.actor ?? { type: 'operator' })
+}
+
+async function issueToClient(
+  context: Context,
+  client: ClientRecord,
+  request: Target,
+  actor?: AuditActor,
+): Promise<TokenAnswer> {
   if (!client.grants.includes('client_credentials')) throw refusal('grant_not_allowed')
   const { resource, scope } = decideTarget(context, client, 'client-credentials', request)
   const global = await context.stores.globalGeneration()
@@ -26,7 +51,7 @@ export async function clientCredentials(context: Context, request: ClientCredent
   // The row and the record may be written in either order: without both, nobody sees the token.
   await Promise.all([
     context.stores.issued.add(minted.issued),
-    recordIssue(context, 'client_credentials', minted.issued),
+    recordIssue(context, 'client_credentials', minted.issued, actor),
   ])
   reportIssue(context, toMint, minted)
   return {

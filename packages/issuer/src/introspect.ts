@@ -23,6 +23,11 @@ export async function introspect(
   return answer
 }
 
+/** The operator's own, for an access token of any client. */
+export async function introspectToken(context: Context, own: OwnTokens, token: string): Promise<Introspection> {
+  return await ofAccessToken(context, await own.read(token))
+}
+
 async function ofAccessToken(context: Context, principal: Principal | undefined): Promise<Introspection> {
   if (principal === undefined || !(await stillCounts(context, principal))) return inactive
   const { clientId, tokenId, session, issuedAt } = principal

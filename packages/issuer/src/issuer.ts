@@ -1,11 +1,11 @@
 import { createBrowserOrigins } from './browser-origins.ts'
 import { findClient } from './client-auth.ts'
-import { clientCredentials } from './client-credentials.ts'
+import { clientCredentials, issueToken } from './client-credentials.ts'
 import { createClients } from './clients.ts'
 import { type Context, createContext } from './context.ts'
 import { signOut, status } from './current-session.ts'
 import { isIssuerError } from './errors.ts'
-import { introspect } from './introspect.ts'
+import { introspect, introspectToken } from './introspect.ts'
 import { createMergedJwks } from './merged-jwks.ts'
 import { metadata } from './metadata.ts'
 import type { IssuerOptions } from './options.ts'
@@ -57,6 +57,9 @@ export function createIssuer(options: IssuerOptions): Issuer {
     introspect: (request) => run(() => introspect(context, own, request)),
     revokeToken: (token, requested) =>
       run(() => revokeToken(context, own, token, requested?.actor ?? { type: 'operator' })),
+    issueToken: (clientName, request) =>
+      grant('client_credentials', () => issueToken(context, clientName, request ?? {})),
+    introspectToken: (token) => run(() => introspectToken(context, own, token)),
     signOut: (credential) => run(() => signOut(context, own, credential)),
     status: (credential) => run(() => status(context, own, credential)),
     knowsOrigin: (origin) => run(() => knowsOrigin(origin)),

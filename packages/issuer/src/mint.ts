@@ -1,6 +1,6 @@
 import { signAccessToken } from '@countersign/tokens'
 import type { Context, Resource } from './context.ts'
-import type { Generations, GrantType, IssuedRecord } from './ports.ts'
+import type { AuditActor, Generations, GrantType, IssuedRecord } from './ports.ts'
 import { newId } from './random.ts'
 
 export interface ToMint {
@@ -61,12 +61,17 @@ export async function mint(context: Context, request: ToMint): Promise<Minted> {
   }
 }
 
-/** The audit record of an access token. */
-export function recordIssue(context: Context, grant: GrantType, issued: IssuedRecord): Promise<void> {
+/** The audit record of an access token. The actor is whom it was issued to, unless an operator issued it. */
+export function recordIssue(
+  context: Context,
+  grant: GrantType,
+  issued: IssuedRecord,
+  actor: AuditActor = { type: grant === 'client_credentials' ? 'client' : 'user', id: issued.subject },
+): Promise<void> {
   return context.audit({
     action: 'token.issue',
     outcome: 'allowed',
-    actor: { type: grant === 'client_credentials' ? 'client' : 'user', id: issued.subject },
+    actor,
     target: { type: 'token', id: issued.jti },
     details: {
       grant,

@@ -235,6 +235,14 @@ export interface Issuer {
   introspect(request: TokenRequestFromOutside): Promise<Introspection>
   /** The operator's own: revokes any token of this issuer. @returns false if nothing was there to revoke */
   revokeToken(token: string, requested?: Requested): Promise<boolean>
+  /**
+   * The operator's own: issues a token to a client with the grant `client_credentials` without its secret. Recorded under
+   * the operator's name.
+   * @throws IssuerError `unknown_client`, `already_disabled`, `unauthorized_client`, `invalid_target`, `invalid_scope`
+   */
+  issueToken(clientName: string, request?: Target & Requested): Promise<TokenAnswer>
+  /** The operator's own: whether an access token of any client is active now, by its row, session, client and user. */
+  introspectToken(token: string): Promise<Introspection>
   /** Ends the session of the presented credential. @returns false if there was none */
   signOut(credential: SessionCredential): Promise<boolean>
   status(credential?: SessionCredential): Promise<SessionStatus>
