@@ -1,13 +1,21 @@
 import type { Principal } from '@countersign/tokens'
 import type { Decision } from './decision.ts'
 
-export interface AdmitRequest<Scope extends string = string> {
+/** What a transport found in a request. */
+export interface Credentials {
   /** Exactly as presented; `undefined` decides `no_token`. */
   readonly token: string | undefined
   /** A proof of possession (RFC 9449). A token with `cnf.jkt` and no proof is refused everywhere. */
   readonly proof?: string
+  /** The credentials came in the wrong form or more than once: decides `invalid_request`, whatever the token. */
+  readonly invalidRequest?: boolean
+}
+
+export interface AdmitRequest<Scope extends string = string> extends Credentials {
   /** All of them are needed. */
   readonly scopes?: readonly Scope[]
+  /** How the adapter names itself in events. @default 'other' */
+  readonly surface?: string
 }
 
 export interface PrincipalEnd {
@@ -25,10 +33,16 @@ export interface Guard<Scope extends string = string> {
   readonly scopes: readonly Scope[] | undefined
   /** Decides; never throws for a bad token. A rejection means a fault of ours: answer 500, not 401. */
   admit(request: AdmitRequest<Scope>): Promise<Decision>
-  /** Later, for each message: does this principal hold all of these scopes, and has it not ended? */
+  /**
+   * Later, for each message: does this principal hold all of these scopes, and has it not ended?
+   * It ends at `exp` to the second: the clock tolerance forgives at admission only.
+   */
   permits(principal: Principal, scopes: readonly Scope[]): boolean
-  /** Calls back once when the principal ends, asynchronously at the earliest. The result stops watching. */
+  /**
+   * Calls back once when the principal ends, asynchronously at the earliest (at once, if it has ended already).
+   * Expiry is told at `exp`, or within 30 s of waking where the machine slept. The result stops watching.
+   */
   watch(principal: Principal, onEnd: (end: PrincipalEnd) => void): () => void
-  /** Stops everything that the guard started. */
+  /** Stops everything that the guard started; nothing is called back any more, and `admit` throws. */
   close(): Promise<void>
 }

@@ -1,0 +1,21 @@
+import type { Decision } from './decision.ts'
+import type { Guard } from './guard.ts'
+import { type RequestLike, readBearer } from './read-bearer.ts'
+
+/**
+ * `guard.admit` with the token of an HTTP request: Node's, Express's or Fetch's.
+ *
+ * @example A plain node:http server
+ * const decision = await admitRequest(guard, request, ['agents:read'])
+ * if (!decision.admitted) {
+ *   const { status, headers, body } = challenge(decision)
+ *   return response.writeHead(status, headers).end(JSON.stringify(body))
+ * }
+ */
+export function admitRequest<Scope extends string>(
+  guard: Guard<Scope>,
+  request: RequestLike,
+  scopes: readonly Scope[] = [],
+): Promise<Decision> {
+  return guard.admit({ ...readBearer(request), scopes, surface: 'http' })
+}

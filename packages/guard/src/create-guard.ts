@@ -1,0 +1,203 @@
+import {
+  type Clock,
+  isRejection,
+  type Principal,
+  systemClock,
+  type TokenRejected,
+  type Verifier,
+} from '@countersign/tokens'
+import type { Decision } from './decision.ts'
+import { GuardError } from './errors.ts'
+import type { EventBasis, GuardEvent } from './events.ts'
+import type { AdmitRequest, Guard, PrincipalEnd } from './guard.ts'
+import { createIssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
+import { parseResourceUrl } from './resource-metadata.ts'
+import type { RevocationView } from './revocations.ts'
+import { createAlgorithmReader } from './token-algorithm.ts'
+import { createWatches } from './watches.ts'
+
+/** Seconds that a caller is asked to wait when keys cannot be had. */
+const retryAfterSeconds = 5
+
+/** An entry of a consumer matrix, taken structurally. */
+export interface ConsumerLike<Scope extends string = string> {
+  readonly audience: string
+  readonly scopes: Readonly<Record<Scope, unknown>>
+  readonly resource?: string
+  /** A token that lives longer is refused. */
+  readonly accessTokenLifeSeconds?: number
+  /** Tokens signed otherwise are refused. */
+  readonly algorithm?: 'EdDSA' | 'ES256'
+}
+
+interface CommonOptions {
+  /** Tells which principals were revoked: asked at admission, for each message, and for whoever is watched. */
+  readonly revocations?: RevocationView
+  /** Where the consumer answers, if no consumer entry says so (RFC 9728): https, or http on loopback. */
+  readonly resource?: string
+  readonly clock?: Clock
+  /** Called synchronously, so it does no more than count or enqueue. Must not throw. */
+  readonly onEvent?: (event: GuardEvent) => void
+}
+
+/** A guard over any verifier: ours, Clerk's, a cut-over's. */
+export interface VerifierGuardOptions<Scope extends string = string> extends CommonOptions {
+  readonly verifier: Verifier
+  /** For the metadata of RFC 9728 only: the verifier checks its own. */
+  readonly issuer?: string
+  readonly consumer?: ConsumerLike<Scope>
+}
+
+/** A guard that builds the usual verifier, for an issuer and an audience. */
+export interface IssuerGuardOptions<Scope extends string = string> extends CommonOptions, IssuerVerifierOptions {
+  /** Exactly as in the tokens' `iss`. */
+  readonly issuer: string
+  /** One of `audience` and `consumer`. */
+  readonly audience?: string
+  readonly consumer?: ConsumerLike<Scope>
+}
+
+export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<Scope> | IssuerGuardOptions<Scope>
+
+/**
+ * The guard that every transport shares.
+ *
+ * With an issuer, keys come from the `jwks_uri` of its metadata (RFC 8414, else OpenID Connect Discovery), read when
+ * the first token arrives; `jwksUrl` says it outright and saves that request.
+ *
+ * @throws GuardError `bad_option`; TokensError for what the verifier does not accept
+ *
+ * @example The guard of one consumer in a matrix
+ * const guard = createGuard({ issuer: 'https://auth.example.com', consumer: consumers['agent-api'] })
+ * const decision = await guard.admit({ token, scopes: ['agents:read'] })
+ */
+export function createGuard<Scope extends string = string>(options: GuardOptions<Scope>): Guard<Scope> {
+  const { consumer, revocations, onEvent, clock = systemClock } = options
+  const resource = options.resource ?? consumer?.resource
+  if (resource !== undefined) parseResourceUrl(resource)
+  const { verifier, audience, close } = chooseVerifier(options, clock)
+  const algorithmOf = createAlgorithmReader()
+  let closed = false
+
+  const endOf = (principal: Principal): PrincipalEnd | undefined => {
+    if (clock.now() >= principal.expiresAt) return { reason: 'expired' }
+    return revocations?.isRevoked(principal) === true ? { reason: 'revoked' } : undefined
+  }
+  const watches = createWatches(clock, endOf)
+  const stopListening = revocations?.onChange(() => watches.checkAll())
+
+  const decide = async (request: AdmitRequest<Scope>): Promise<Decision> => {
+    if (request.invalidRequest === true) return { admitted: false, code: 'invalid_request' }
+    if (request.token === undefined || request.token === '') return { admitted: false, code: 'no_token' }
+    const principal = await verifier.verify(request.token)
+    if (revocations?.isRevoked(principal) === true) return { admitted: false, code: 'revoked' }
+    // No proof is checked here, so one that was sent cannot count as good, nor a bound token as unbound.
+    if (request.proof !== undefined) return { admitted: false, code: 'proof_invalid' }
+    if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
+    const missingScopes = (request.scopes ?? []).filter((scope) => !principal.scopes.has(scope))
+    if (missingScopes.length > 0) return { admitted: false, code: 'insufficient_scope', missingScopes }
+    return { admitted: true, principal }
+  }
+
+  const judge = async (request: AdmitRequest<Scope>): Promise<Judgement> => {
+    try {
+      return { decision: await decide(request) }
+    } catch (rejection) {
+      if (!isRejection(rejection)) throw rejection
+      const { code } = rejection
+      const undecided = code === 'keys_unavailable' || code === 'revocations_stale'
+      return { decision: { admitted: false, code, ...(undecided ? { retryAfterSeconds } : {}) }, rejection }
+    }
+  }
+
+  const reported = async (request: AdmitRequest<Scope>, report: (event: GuardEvent) => void): Promise<Decision> => {
+    const startMs = clock.monotonicMs()
+    const decided = () => {
+      const algorithm = request.token === undefined ? undefined : algorithmOf(request.token)
+      return {
+        surface: request.surface ?? 'other',
+        ...(algorithm === undefined ? {} : { algorithm }),
+        durationMs: clock.monotonicMs() - startMs,
+      }
+    }
+    let judgement: Judgement
+    try {
+      judgement = await judge(request)
+    } catch (cause) {
+      report({ type: 'error', ...decided(), cause })
+      throw cause
+    }
+    report(toEvent(judgement, decided()))
+    return judgement.decision
+  }
+
+  return {
+    audience,
+    issuer: options.issuer,
+    resource,
+    scopes: consumer === undefined ? undefined : scopesOf(consumer),
+    async admit(request) {
+      if (closed) throw new GuardError('closed', 'The guard is closed.')
+      return onEvent === undefined ? (await judge(request)).decision : reported(request, onEvent)
+    },
+    permits(principal, scopes) {
+      return endOf(principal) === undefined && scopes.every((scope) => principal.scopes.has(scope))
+    },
+    watch(principal, onEnd) {
+      if (closed) throw new GuardError('closed', 'The guard is closed.')
+      return watches.add(principal, (end) => {
+        onEvent?.({ type: 'ended', reason: end.reason })
+        onEnd(end)
+      })
+    },
+    async close() {
+      closed = true
+      stopListening?.()
+      watches.clear()
+      await close()
+    },
+  }
+}
+
+interface Judgement {
+  readonly decision: Decision
+  readonly rejection?: TokenRejected
+}
+
+function toEvent({ decision, rejection }: Judgement, decided: EventBasis): GuardEvent {
+  if (decision.admitted) return { type: 'admitted', ...decided }
+  const { code } = decision
+  if (decision.retryAfterSeconds !== undefined) return { type: 'error', ...decided, code, cause: rejection?.cause }
+  const where = rejection?.where
+  const setting = rejection?.setting
+  return {
+    type: 'denied',
+    ...decided,
+    code,
+    ...(where === undefined ? {} : { where }),
+    ...(setting === undefined ? {} : { setting }),
+  }
+}
+
+interface ChosenVerifier {
+  readonly verifier: Verifier
+  readonly audience: string | undefined
+  close(): Promise<void>
+}
+
+function chooseVerifier<Scope extends string>(options: GuardOptions<Scope>, clock: Clock): ChosenVerifier {
+  if ('verifier' in options) {
+    return { verifier: options.verifier, audience: options.consumer?.audience, close: async () => {} }
+  }
+  const { issuer, consumer } = options
+  const audience = options.audience ?? consumer?.audience
+  if (audience === undefined) throw new GuardError('bad_option', 'Give `audience` or `consumer` beside `issuer`.')
+  if (consumer !== undefined && audience !== consumer.audience) {
+    throw new GuardError('bad_option', '`audience` differs from that of `consumer`.')
+  }
+  return { audience, ...createIssuerVerifier(issuer, audience, consumer, options, clock) }
+}
+
+function scopesOf<Scope extends string>(consumer: ConsumerLike<Scope>): readonly Scope[] {
+  return Object.freeze(Object.keys(consumer.scopes) as Scope[])
+}

@@ -1,0 +1,13 @@
+export {
+  type ConsumerLike,
+  createGuard,
+  type GuardOptions,
+  type IssuerGuardOptions,
+  type VerifierGuardOptions,
+} from './create-guard.ts'
+export type { Decision } from './decision.ts'
+export { GuardError, type GuardErrorCode, guardErrorCodes, guardRemedies, isGuardError } from './errors.ts'
+export type { GuardEvent } from './events.ts'
+export type { AdmitRequest, Credentials, Guard, PrincipalEnd } from './guard.ts'
+export type { RevocationView } from './revocations.ts'
+export type { TokenAlgorithm } from './token-algorithm.ts'

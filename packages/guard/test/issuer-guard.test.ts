@@ -1,0 +1,197 @@
+import type { PublicJwk } from '@countersign/tokens'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createGuard, type Guard, type GuardOptions } from '../src/index.ts'
+import { audience, makeKey, makeToken, type TestKey, testClock } from './fixtures.ts'
+import { type Answer, type StandInIssuer, startIssuer } from './stand-in-issuer.ts'
+
+const oauth = '/.well-known/oauth-authorization-server'
+const openid = '/.well-known/openid-configuration'
+const key = await makeKey()
+const ends: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+})
+
+interface World {
+  readonly issuer: StandInIssuer
+  readonly clock: ReturnType<typeof testClock>
+  guard(options?: Partial<GuardOptions>, path?: string): Guard
+  token(change?: object, by?: TestKey): string
+}
+
+async function setUp(keys: PublicJwk[] = [key.jwk]): Promise<World> {
+  const issuer = await startIssuer(keys)
+  ends.push(() => issuer.close())
+  const clock = testClock()
+  return {
+    issuer,
+    clock,
+    guard(options = {}, path = '') {
+      const guard = createGuard({ issuer: `${issuer.origin}${path}`, audience, clock, ...options })
+      ends.push(() => guard.close())
+      return guard
+    },
+    token: (change = {}, by = key) => makeToken(by, { iss: issuer.origin, ...change }),
+  }
+}
+
+const metadata = (issuer: StandInIssuer, change: object = {}): Answer => ({
+  body: { issuer: issuer.origin, jwks_uri: `${issuer.origin}/keys`, ...change },
+})
+
+describe('keys by metadata', () => {
+  it('come from the jwks_uri, and are asked for once for many tokens', async () => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(oauth, metadata(issuer))
+    const one = guard()
+    const decisions = await Promise.all(Array.from({ length: 20 }, () => one.admit({ token: token() })))
+    expect(decisions.every(({ admitted }) => admitted)).toBe(true)
+    expect(issuer.asked).toEqual([oauth, '/keys'])
+  })
+
+  it('ask for nothing before the first token', async () => {
+    const { issuer, guard } = await setUp()
+    await guard().admit({ token: undefined })
+    await guard().admit({ token: 'x' })
+    expect(issuer.asked).toEqual([])
+  })
+
+  it('come from OpenID Connect Discovery where RFC 8414 is not answered', async () => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(openid, metadata(issuer))
+    expect((await guard().admit({ token: token() })).admitted).toBe(true)
+    expect(issuer.asked).toEqual([oauth, openid, '/keys'])
+  })
+
+  it('are looked for where an issuer with a path has them', async () => {
+    const { issuer, guard, token } = await setUp()
+    const iss = `${issuer.origin}/realms/x`
+    issuer.answer(`/realms/x${openid}`, metadata(issuer, { issuer: iss }))
+    expect((await guard({}, '/realms/x').admit({ token: token({ iss }) })).admitted).toBe(true)
+    expect(issuer.asked).toEqual([`${oauth}/realms/x`, `/realms/x${openid}`, '/keys'])
+  })
+
+  it('are looked for without a second slash, and the issuer is compared with it', async () => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(oauth, metadata(issuer, { issuer: `${issuer.origin}/` }))
+    expect((await guard({}, '/').admit({ token: token({ iss: `${issuer.origin}/` }) })).admitted).toBe(true)
+    expect(await guard().admit({ token: token() })).toMatchObject({ code: 'keys_unavailable' })
+  })
+
+  const unusable: [what: string, answer: (issuer: StandInIssuer) => Answer][] = [
+    [
+      'of another issuer',
+      () => ({ body: { issuer: 'https://evil.example.com', jwks_uri: 'https://evil.example.com/k' } }),
+    ],
+    ['without jwks_uri', (issuer) => ({ body: { issuer: issuer.origin } })],
+    ['that is no JSON', () => ({ body: '<html>' })],
+    ['that is null', () => ({ body: null })],
+    ['with a jwks_uri that is no URL', (issuer) => metadata(issuer, { jwks_uri: '/keys' })],
+    ['with a jwks_uri on http elsewhere', (issuer) => metadata(issuer, { jwks_uri: 'http://evil.example.com/keys' })],
+    [
+      'with a jwks_uri in a private network',
+      (issuer) => metadata(issuer, { jwks_uri: 'https://169.254.169.254/keys' }),
+    ],
+    ['above 64 KiB', (issuer) => metadata(issuer, { padding: 'x'.repeat(70_000) })],
+    ['behind a redirect', () => ({ status: 302, headers: { location: '/elsewhere' } })],
+    ['behind a fault', () => ({ status: 500 })],
+    ['that never comes', () => ({ hang: true })],
+  ]
+  it.each(unusable)('are unavailable for metadata %s', async (_what, answer) => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(oauth, answer(issuer))
+    issuer.answer('/elsewhere', metadata(issuer))
+    const decision = await guard({ jwks: { timeoutMs: 100 } }).admit({ token: token() })
+    expect(decision).toEqual({ admitted: false, code: 'keys_unavailable', retryAfterSeconds: 5 })
+    expect(issuer.asked).toEqual([oauth])
+  })
+
+  it('are asked for again after a fault, but not by every token', async () => {
+    const { issuer, guard, token, clock } = await setUp()
+    issuer.answer(oauth, { status: 503 })
+    const one = guard()
+    for (let index = 0; index < 50; index += 1) {
+      expect(await one.admit({ token: token() })).toMatchObject({ code: 'keys_unavailable' })
+    }
+    expect(issuer.asked).toHaveLength(2)
+    issuer.answer(oauth, metadata(issuer))
+    clock.advance(30)
+    expect((await one.admit({ token: token() })).admitted).toBe(true)
+    expect(issuer.asked).toEqual([oauth, oauth, oauth, '/keys'])
+  })
+
+  it('are not on loopback for an issuer that is elsewhere', async () => {
+    const issuer = 'https://auth.example.com'
+    const body = JSON.stringify({ issuer, jwks_uri: 'http://127.0.0.1:9/keys' })
+    const fetched: string[] = []
+    const { guard } = await setUp()
+    const answer = async (url: unknown) => {
+      fetched.push(String(url))
+      return new Response(body)
+    }
+    const decision = await guard({ issuer, jwks: { fetch: answer } }).admit({ token: makeToken(key) })
+    expect(decision).toMatchObject({ code: 'keys_unavailable' })
+    expect(fetched).toEqual([issuer + oauth])
+  })
+})
+
+describe('jwksUrl', () => {
+  it('saves the metadata', async () => {
+    const { issuer, guard, token } = await setUp()
+    const one = guard({ jwksUrl: `${issuer.origin}/keys` })
+    expect((await one.admit({ token: token() })).admitted).toBe(true)
+    expect(issuer.asked).toEqual(['/keys'])
+  })
+
+  it('takes the limits of the reader', async () => {
+    const { issuer, guard } = await setUp()
+    expect(() => guard({ jwksUrl: `${issuer.origin}/keys`, jwks: { timeoutMs: 1 } })).toThrow(/timeoutMs/)
+  })
+})
+
+describe('a consumer', () => {
+  const consumer = { audience, scopes: { 'agents:read': {} }, accessTokenLifeSeconds: 300, algorithm: 'EdDSA' as const }
+
+  it('says how long a token may live', async () => {
+    const { issuer, guard, token } = await setUp()
+    const one = guard({ jwksUrl: `${issuer.origin}/keys`, consumer })
+    const iat = testClock().now()
+    expect((await one.admit({ token: token({ exp: iat + 300 }) })).admitted).toBe(true)
+    expect(await one.admit({ token: token({ exp: iat + 301 }) })).toMatchObject({ code: 'bad_claims' })
+  })
+
+  it('says which algorithm its tokens are signed with', async () => {
+    const es256 = await makeKey('ES256')
+    const { issuer, guard, token } = await setUp([key.jwk, es256.jwk])
+    const jwksUrl = `${issuer.origin}/keys`
+    const exp = testClock().now() + 300
+    const ed = guard({ jwksUrl, consumer })
+    const es = guard({ jwksUrl, consumer: { ...consumer, algorithm: 'ES256' as const } })
+    expect((await ed.admit({ token: token({ exp }) })).admitted).toBe(true)
+    expect((await es.admit({ token: token({ exp }, es256) })).admitted).toBe(true)
+    expect(await ed.admit({ token: token({ exp }, es256) })).toMatchObject({ code: 'unsupported_alg' })
+    expect(await es.admit({ token: token({ exp }) })).toMatchObject({ code: 'unsupported_alg' })
+  })
+
+  it('forgives the clock difference that the guard was told', async () => {
+    const { issuer, guard, token, clock } = await setUp()
+    const jwksUrl = `${issuer.origin}/keys`
+    const late = token({ exp: clock.now() + 10 })
+    clock.jump(13)
+    expect((await guard({ jwksUrl }).admit({ token: late })).admitted).toBe(true)
+    expect(await guard({ jwksUrl, verify: { clockToleranceSeconds: 2 } }).admit({ token: late })).toMatchObject({
+      code: 'expired',
+    })
+  })
+})
+
+it('leaves no timer behind', async () => {
+  const { issuer, guard, token, clock } = await setUp()
+  issuer.answer(oauth, metadata(issuer))
+  const one = guard()
+  await one.admit({ token: token() })
+  expect(clock.timers).toBeGreaterThan(0)
+  await one.close()
+  expect(clock.timers).toBe(0)
+})

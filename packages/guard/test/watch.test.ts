@@ -1,0 +1,186 @@
+import type { Principal } from '@countersign/tokens'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createGuard, type PrincipalEnd } from '../src/index.ts'
+import { makeKey, makeToken, makeVerifier, NOW, testClock } from './fixtures.ts'
+
+const key = await makeKey()
+
+async function setUp(exp = NOW + 600) {
+  const clock = testClock()
+  const revoked = new Set<string>()
+  const listeners = new Set<() => void>()
+  const guard = createGuard({
+    verifier: makeVerifier(key, clock),
+    clock,
+    revocations: {
+      isRevoked: (principal) => revoked.has(principal.tokenId ?? ''),
+      onChange(call) {
+        listeners.add(call)
+        return () => listeners.delete(call)
+      },
+    },
+  })
+  const decision = await guard.admit({ token: makeToken(key, { jti: 'token-1', iat: exp - 600, exp }) })
+  if (!decision.admitted) throw new Error(decision.code)
+  const ends: PrincipalEnd[] = []
+  const revoke = (id: string) => {
+    revoked.add(id)
+    for (const call of listeners) call()
+  }
+  return { clock, guard, principal: decision.principal, ends, revoked, revoke, listeners }
+}
+
+/** Lets everything that waits for nothing but its turn have it. */
+const settle = () => Promise.resolve()
+
+describe('watch', () => {
+  it('tells expiry at exp, once', async () => {
+    const { clock, guard, principal, ends } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    clock.advance(599.9)
+    expect(ends).toEqual([])
+    clock.advance(0.1)
+    expect(ends).toEqual([{ reason: 'expired' }])
+    clock.advance(10_000)
+    expect(ends).toHaveLength(1)
+    expect(clock.timers).toBe(0)
+  })
+
+  it('tells expiry within 30 s of waking, after the machine slept over it', async () => {
+    const { clock, guard, principal, ends } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    clock.jump(8 * 3600)
+    expect(ends).toEqual([])
+    clock.advance(30)
+    expect(ends).toEqual([{ reason: 'expired' }])
+  })
+
+  it('does not end early when the wall clock steps back', async () => {
+    const { clock, guard, principal, ends } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    clock.jump(-3600)
+    clock.advance(600)
+    expect(ends).toEqual([])
+    clock.advance(3600)
+    expect(ends).toEqual([{ reason: 'expired' }])
+  })
+
+  it('never calls back before it returns, also for a principal that has ended', async () => {
+    const { clock, guard, principal, ends } = await setUp()
+    clock.jump(601)
+    guard.watch(principal, (end) => ends.push(end))
+    expect(ends).toEqual([])
+    await settle()
+    expect(ends).toEqual([{ reason: 'expired' }])
+  })
+
+  it('ends a principal at once that was admitted within the clock tolerance only', async () => {
+    const { guard, principal, ends } = await setUp(NOW - 3)
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    expect(ends).toEqual([{ reason: 'expired' }])
+  })
+
+  it('sees a revocation that came between admission and watching', async () => {
+    const { guard, principal, ends, revoke } = await setUp()
+    revoke('token-1')
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    expect(ends).toEqual([{ reason: 'revoked' }])
+  })
+
+  it('sees a revocation that came right after registering, and tells it once', async () => {
+    const { guard, principal, ends, revoke } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    revoke('token-1')
+    await settle()
+    expect(ends).toEqual([{ reason: 'revoked' }])
+  })
+
+  it('sees a later revocation at once, and leaves others alone', async () => {
+    const { guard, principal, ends, revoke, clock } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    revoke('token-2')
+    expect(ends).toEqual([])
+    revoke('token-1')
+    expect(ends).toEqual([{ reason: 'revoked' }])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('stops when told to, also before its first look', async () => {
+    const { guard, principal, ends, revoke, clock } = await setUp()
+    const stop = guard.watch(principal, (end) => ends.push(end))
+    stop()
+    revoke('token-1')
+    await settle()
+    clock.advance(10_000)
+    expect(ends).toEqual([])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('tells the others although one callback throws', async () => {
+    const { guard, principal, ends, revoke } = await setUp()
+    guard.watch(principal, () => {
+      throw new Error('faulty')
+    })
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    expect(() => revoke('token-1')).toThrow('faulty')
+    expect(ends).toEqual([{ reason: 'revoked' }])
+  })
+
+  it('leaves nothing behind when the guard is closed', async () => {
+    const { guard, principal, ends, clock, listeners } = await setUp()
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    await guard.close()
+    clock.advance(10_000)
+    expect(ends).toEqual([])
+    expect(clock.timers).toBe(0)
+    expect(listeners.size).toBe(0)
+  })
+
+  it('calls back exactly once for every principal, whatever happens in which order', async () => {
+    const { guard, principal, clock, revoke } = await setUp()
+    const step = fc.oneof(
+      fc.record({ type: fc.constant('advance' as const), seconds: fc.double({ min: 0, max: 400, noNaN: true }) }),
+      fc.record({ type: fc.constant('jump' as const), seconds: fc.double({ min: -100, max: 400, noNaN: true }) }),
+      fc.record({ type: fc.constant('revoke' as const), id: fc.integer({ min: 0, max: 4 }) }),
+    )
+    let round = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        round += 1
+        const counts = Array.from({ length: 5 }, () => 0)
+        const name = (index: number) => `${round}-${index}`
+        const start = clock.now()
+        const mayEnd = new Set<number>()
+        for (const index of counts.keys()) {
+          const one: Principal = { ...principal, tokenId: name(index), expiresAt: start + 100 * (index + 1) }
+          guard.watch(one, () => {
+            counts[index] = (counts[index] ?? 0) + 1
+            // Nobody is told of an end that has not come.
+            expect(mayEnd.has(index) || clock.now() >= one.expiresAt).toBe(true)
+          })
+        }
+        await settle()
+        for (const action of steps) {
+          if (action.type === 'advance') clock.advance(action.seconds)
+          else if (action.type === 'jump') clock.jump(action.seconds)
+          else {
+            mayEnd.add(action.id)
+            revoke(name(action.id))
+          }
+        }
+        clock.advance(10_000)
+        expect(counts).toEqual([1, 1, 1, 1, 1])
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
