@@ -1,0 +1,59 @@
+import type { Operation } from './operation.ts'
+import { type ClientReads, type ClientWrites, clientReads, clientWrites } from './operations/clients.ts'
+import { type IssuedReads, type IssuedWrites, issuedReads, issuedWrites } from './operations/issued.ts'
+import { type KeyRingReads, type KeyRingWrites, keyRingReads, keyRingWrites } from './operations/key-rings.ts'
+import { type PruneWrites, pruneWrites } from './operations/prune.ts'
+import { type SessionReads, type SessionWrites, sessionReads, sessionWrites } from './operations/sessions.ts'
+import { type SettingReads, type SettingWrites, settingReads, settingWrites } from './operations/settings.ts'
+import { type ThrottleReads, type ThrottleWrites, throttleReads, throttleWrites } from './operations/throttle.ts'
+import { type UserReads, type UserWrites, userReads, userWrites } from './operations/users.ts'
+import type { Compile } from './statement.ts'
+
+/** Each is a single look at the data. */
+export interface Reads
+  extends KeyRingReads,
+    UserReads,
+    ClientReads,
+    SessionReads,
+    IssuedReads,
+    ThrottleReads,
+    SettingReads {}
+
+/** Each needs a transaction around it, and takes and gives only what can be sent to another thread. */
+export interface Writes
+  extends KeyRingWrites,
+    UserWrites,
+    ClientWrites,
+    SessionWrites,
+    IssuedWrites,
+    ThrottleWrites,
+    SettingWrites,
+    PruneWrites {}
+
+export type WriteName = keyof Writes
+export type WriteResult<K extends WriteName> = ReturnType<Writes[K]> extends Operation<infer T> ? T : never
+
+export function createReads(compile: Compile): Reads {
+  return {
+    ...keyRingReads(compile),
+    ...userReads(compile),
+    ...clientReads(compile),
+    ...sessionReads(compile),
+    ...issuedReads(compile),
+    ...throttleReads(compile),
+    ...settingReads(compile),
+  }
+}
+
+export function createWrites(compile: Compile): Writes {
+  return {
+    ...keyRingWrites(compile),
+    ...userWrites(compile),
+    ...clientWrites(compile),
+    ...sessionWrites(compile),
+    ...issuedWrites(compile),
+    ...throttleWrites(compile),
+    ...settingWrites(compile),
+    ...pruneWrites(compile),
+  }
+}

@@ -1,0 +1,94 @@
+import type { IssuedRecord, IssuedStore } from '@countersign/issuer'
+import { first, type Operation, type OperationOf, run } from '../operation.ts'
+import type { Compile } from '../statement.ts'
+
+export interface IssuedReads {
+  readonly tokenStatus: OperationOf<IssuedStore['status']>
+}
+
+export function issuedReads(compile: Compile): IssuedReads {
+  const byJti = compile<{ jti: string }>()((db, p) =>
+    db
+      .selectFrom('issued_tokens as t')
+      .leftJoin('sessions as s', 's.id', 't.session_id')
+      .selectAll('t')
+      .select('s.ended_at')
+      .where('t.jti', '=', p('jti')),
+  )
+  return {
+    *tokenStatus(jti) {
+      const row = yield* first(byJti, { jti })
+      if (row === undefined) return undefined
+      return {
+        issued: {
+          jti: row.jti,
+          sessionId: row.session_id,
+          kid: row.kid,
+          audience: row.audience,
+          clientId: row.client_id,
+          subject: row.subject,
+          issuedAt: row.issued_at,
+          expiresAt: row.expires_at,
+        },
+        revokedAt: row.revoked_at,
+        sessionEndedAt: row.ended_at,
+      }
+    },
+  }
+}
+
+/** Stores the row, and keeps its session for as long as the token lives. */
+export function storeIssued(compile: Compile): (issued: IssuedRecord) => Operation<void> {
+  const insert = compile<IssuedRecord>()((db, p) =>
+    db.insertInto('issued_tokens').values({
+      jti: p('jti'),
+      session_id: p('sessionId'),
+      kid: p('kid'),
+      audience: p('audience'),
+      client_id: p('clientId'),
+      subject: p('subject'),
+      issued_at: p('issuedAt'),
+      expires_at: p('expiresAt'),
+    }),
+  )
+  const keepSession = compile<IssuedRecord>()((db, p) =>
+    db
+      .updateTable('sessions')
+      .set((eb) => ({
+        issued_until: p('expiresAt'),
+        keep_until: eb
+          .case()
+          .when('keep_until', '<', p('expiresAt'))
+          .then(p('expiresAt'))
+          .else(eb.ref('keep_until'))
+          .end(),
+      }))
+      .where('id', '=', p('sessionId'))
+      .where('issued_until', '<', p('expiresAt')),
+  )
+  return function* (issued) {
+    yield* run(insert, issued)
+    yield* run(keepSession, issued)
+  }
+}
+
+export interface IssuedWrites {
+  readonly addIssued: OperationOf<IssuedStore['add']>
+  readonly revokeIssued: OperationOf<IssuedStore['revoke']>
+}
+
+export function issuedWrites(compile: Compile): IssuedWrites {
+  const revoke = compile<{ jti: string; now: number }>()((db, p) =>
+    db
+      .updateTable('issued_tokens')
+      .set({ revoked_at: p('now') })
+      .where('jti', '=', p('jti'))
+      .where('revoked_at', 'is', null),
+  )
+  return {
+    addIssued: storeIssued(compile),
+    *revokeIssued(jti, now) {
+      return (yield* run(revoke, { jti, now })) === 1
+    },
+  }
+}

@@ -1,0 +1,189 @@
+import type { RefreshRecord, SessionEndReason, SessionRecord, SessionStore } from '@countersign/issuer'
+import type { Selectable } from 'kysely'
+import { all, first, type OperationOf, run } from '../operation.ts'
+import type { SessionsTable } from '../schema.ts'
+import type { Compile } from '../statement.ts'
+import { endSessions } from './end-sessions.ts'
+import { storeIssued } from './issued.ts'
+import { selectSetting, globalGenerationSetting as setting } from './settings.ts'
+
+function toSession(row: Omit<Selectable<SessionsTable>, 'issued_until' | 'keep_until'>): SessionRecord {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    clientId: row.client_id,
+    audience: row.audience,
+    scope: row.scope,
+    generations: [row.global_generation, row.client_generation, row.user_generation],
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    endedAt: row.ended_at,
+    endReason: row.end_reason as SessionEndReason | null,
+  }
+}
+
+export interface SessionReads {
+  readonly sessionById: OperationOf<SessionStore['byId']>
+  readonly sessionByRefresh: OperationOf<SessionStore['byRefresh']>
+  readonly sessionsOfUser: OperationOf<SessionStore['ofUser']>
+}
+
+export function sessionReads(compile: Compile): SessionReads {
+  const byId = compile<{ id: string }>()((db, p) => db.selectFrom('sessions').selectAll().where('id', '=', p('id')))
+  const ofUser = compile<{ userId: string; limit: number }>()((db, p) =>
+    db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('user_id', '=', p('userId'))
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(p('limit')),
+  )
+  const byRefresh = compile<{ hash: string }>()((db, p) =>
+    db
+      .selectFrom('refresh_tokens as r')
+      .innerJoin('sessions as s', 's.id', 'r.session_id')
+      .selectAll('s')
+      .select(['r.hash', 'r.created_at as refresh_created_at', 'r.expires_at as refresh_expires_at', 'r.spent_at'])
+      .where('r.hash', '=', p('hash')),
+  )
+  return {
+    *sessionById(id) {
+      const row = yield* first(byId, { id })
+      return row && toSession(row)
+    },
+    *sessionByRefresh(hash) {
+      const row = yield* first(byRefresh, { hash })
+      if (row === undefined) return undefined
+      const refresh: RefreshRecord = {
+        hash: row.hash,
+        sessionId: row.id,
+        createdAt: row.refresh_created_at,
+        expiresAt: row.refresh_expires_at,
+        spentAt: row.spent_at,
+      }
+      return { refresh, session: toSession(row) }
+    },
+    *sessionsOfUser(userId, { limit }) {
+      const rows = yield* all(ofUser, { userId, limit: Math.max(0, limit) })
+      return rows.map(toSession)
+    },
+  }
+}
+
+export interface SessionWrites {
+  readonly openSession: OperationOf<SessionStore['open']>
+  readonly rotateRefresh: OperationOf<SessionStore['rotate']>
+  readonly endSession: OperationOf<SessionStore['end']>
+}
+
+interface Accounts {
+  readonly userId: string
+  readonly clientId: string
+  readonly setting: string
+}
+
+type NewSession = Omit<SessionRecord, 'generations'> & {
+  readonly global: number
+  readonly client: number
+  readonly user: number
+  readonly issuedUntil: number
+  readonly keepUntil: number
+}
+
+export function sessionWrites(compile: Compile): SessionWrites {
+  // Inner joins: a user or client that is gone or disabled gives no row.
+  const accounts = compile<Accounts>()((db, p) =>
+    db
+      .selectFrom('users as u')
+      .innerJoin('clients as c', (join) => join.on('c.id', '=', p('clientId')).on('c.disabled_at', 'is', null))
+      .select(['u.generation as user', 'c.generation as client', selectSetting(db, p('setting')).as('global')])
+      .where('u.id', '=', p('userId'))
+      .where('u.disabled_at', 'is', null),
+  )
+  const presented = compile<{ hash: string }>()((db, p) =>
+    db
+      .selectFrom('refresh_tokens as r')
+      .innerJoin('sessions as s', 's.id', 'r.session_id')
+      .select(['s.id', 's.user_id', 's.client_id', 's.global_generation', 's.client_generation', 's.user_generation'])
+      .select(['s.expires_at as session_expires_at', 's.ended_at', 'r.expires_at', 'r.spent_at'])
+      .where('r.hash', '=', p('hash')),
+  )
+  const spend = compile<{ hash: string; now: number }>()((db, p) =>
+    db
+      .updateTable('refresh_tokens')
+      .set({ spent_at: p('now') })
+      .where('hash', '=', p('hash'))
+      .where('spent_at', 'is', null),
+  )
+  const insertRefresh = compile<RefreshRecord>()((db, p) =>
+    db.insertInto('refresh_tokens').values({
+      hash: p('hash'),
+      session_id: p('sessionId'),
+      created_at: p('createdAt'),
+      expires_at: p('expiresAt'),
+      spent_at: p('spentAt'),
+    }),
+  )
+  const insertSession = compile<NewSession>()((db, p) =>
+    db.insertInto('sessions').values({
+      id: p('id'),
+      user_id: p('userId'),
+      client_id: p('clientId'),
+      audience: p('audience'),
+      scope: p('scope'),
+      global_generation: p('global'),
+      client_generation: p('client'),
+      user_generation: p('user'),
+      created_at: p('createdAt'),
+      expires_at: p('expiresAt'),
+      ended_at: p('endedAt'),
+      end_reason: p('endReason'),
+      issued_until: p('issuedUntil'),
+      keep_until: p('keepUntil'),
+    }),
+  )
+  const end = endSessions(compile, 'id')
+  const issue = storeIssued(compile)
+
+  return {
+    *openSession({ session, refresh, issued }) {
+      const [global, client, user] = session.generations
+      // Nobody may disable the account between this look and the commit: SQLite has one writer at a time; an engine with
+      // several has to lock both rows here, as `disableUser` and the like lock them by changing them first.
+      const now = yield* first(accounts, { userId: session.userId, clientId: session.clientId, setting })
+      if (now === undefined || user < now.user || client < now.client || global < (now.global ?? 0)) return false
+      const over = session.endedAt ?? session.expiresAt
+      yield* run(insertSession, { ...session, global, client, user, issuedUntil: 0, keepUntil: over })
+      if (refresh !== null) yield* run(insertRefresh, refresh)
+      yield* issue(issued)
+      return true
+    },
+
+    *rotateRefresh({ presentedHash, successor, issued, now }) {
+      const row = yield* first(presented, { hash: presentedHash })
+      if (row === undefined || row.id !== successor.sessionId) return 'invalid'
+      if (row.ended_at !== null || row.session_expires_at <= now) return 'invalid'
+      const current = yield* first(accounts, { userId: row.user_id, clientId: row.client_id, setting })
+      if (
+        current === undefined ||
+        row.user_generation < current.user ||
+        row.client_generation < current.client ||
+        row.global_generation < (current.global ?? 0)
+      ) {
+        return 'invalid'
+      }
+      if (row.spent_at !== null) return 'spent'
+      if (row.expires_at <= now) return 'invalid'
+      // The decision itself: where transactions run side by side, a second one comes here too and changes no row.
+      if ((yield* run(spend, { hash: presentedHash, now })) === 0) return 'spent'
+      yield* run(insertRefresh, successor)
+      yield* issue(issued)
+      return 'rotated'
+    },
+
+    *endSession(id, reason, now) {
+      return (yield* run(end, { id, reason, now })) === 1
+    },
+  }
+}

@@ -1,0 +1,95 @@
+/** The tables as every engine has them. Instants are Unix seconds; lists are JSON text; truth is 0 or 1. */
+export interface Schema {
+  settings: SettingsTable
+  key_rings: KeyRingsTable
+  users: UsersTable
+  clients: ClientsTable
+  sessions: SessionsTable
+  refresh_tokens: RefreshTokensTable
+  issued_tokens: IssuedTokensTable
+  throttle: ThrottleTable
+}
+
+export interface SettingsTable {
+  name: string
+  value: number
+}
+
+export interface KeyRingsTable {
+  name: string
+  version: number
+  document: string
+}
+
+export interface UsersTable {
+  id: string
+  identifier: string
+  password_hash: string
+  generation: number
+  created_at: number
+  disabled_at: number | null
+}
+
+export interface ClientsTable {
+  id: string
+  name: string
+  type: string
+  first_party: number
+  grants: string
+  audiences: string
+  scopes: string | null
+  origins: string
+  refresh_delivery: string
+  secrets: string
+  generation: number
+  created_at: number
+  disabled_at: number | null
+}
+
+export interface SessionsTable {
+  id: string
+  user_id: string
+  client_id: string
+  audience: string
+  scope: string
+  global_generation: number
+  client_generation: number
+  user_generation: number
+  created_at: number
+  expires_at: number
+  ended_at: number | null
+  end_reason: string | null
+  /** The latest expiry of a token issued under it. */
+  issued_until: number
+  /** The later of its end (or absolute limit) and `issued_until`: pruned after that. */
+  keep_until: number
+}
+
+export interface RefreshTokensTable {
+  hash: string
+  session_id: string
+  created_at: number
+  expires_at: number
+  spent_at: number | null
+}
+
+export interface IssuedTokensTable {
+  jti: string
+  session_id: string
+  kid: string
+  audience: string
+  client_id: string
+  subject: string
+  issued_at: number
+  expires_at: number
+  revoked_at: number | null
+}
+
+export interface ThrottleTable {
+  key: string
+  failures: number
+  window_started_at: number
+  blocked_until: number
+  /** From then on the row counts as if it had never been. */
+  forget_at: number
+}

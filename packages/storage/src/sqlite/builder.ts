@@ -1,0 +1,35 @@
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { createReads, createWrites, type Reads } from '../operations.ts'
+import type { Schema } from '../schema.ts'
+import { type CompiledStatement, compileWith } from '../statement.ts'
+
+/** Builds SQL in SQLite's dialect; runs nothing. */
+function sqliteBuilder(): Kysely<Schema> {
+  return new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  })
+}
+
+interface Compiled {
+  readonly reads: Reads
+  /** Of the writes, for the thread that runs them. */
+  readonly statements: readonly CompiledStatement[]
+}
+
+let compiled: Compiled | undefined
+
+/** Compiled at the first call of the process, and the same for all of its databases. */
+export function compileForSqlite(): Compiled {
+  if (compiled === undefined) {
+    const db = sqliteBuilder()
+    const statements: CompiledStatement[] = []
+    createWrites(compileWith(db, (statement) => statements.push(statement)))
+    compiled = { reads: createReads(compileWith(db)), statements }
+  }
+  return compiled
+}

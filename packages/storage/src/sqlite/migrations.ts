@@ -1,0 +1,105 @@
+/** One step of the schema. A released one is never changed: add another. */
+export interface Migration {
+  readonly name: string
+  readonly sql: string
+}
+
+/**
+ * In order; the first is version 1. Each expands: the program that knows only the version before must keep working
+ * beside it, since processes are replaced one by one. What it replaced goes a release later.
+ */
+export const migrations: readonly Migration[] = [
+  {
+    name: 'key rings, accounts, sessions, issued tokens, throttle',
+    sql: `
+      CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO settings (name, value) VALUES ('global_generation', 0);
+
+      CREATE TABLE key_rings (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        document TEXT NOT NULL
+      ) STRICT;
+
+      CREATE TABLE users (
+        id TEXT PRIMARY KEY,
+        identifier TEXT NOT NULL UNIQUE,
+        password_hash TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        disabled_at INTEGER
+      ) STRICT;
+
+      CREATE TABLE clients (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        first_party INTEGER NOT NULL,
+        grants TEXT NOT NULL,
+        audiences TEXT NOT NULL,
+        scopes TEXT,
+        origins TEXT NOT NULL,
+        refresh_delivery TEXT NOT NULL,
+        secrets TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        disabled_at INTEGER
+      ) STRICT;
+
+      CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL REFERENCES users (id),
+        client_id TEXT NOT NULL REFERENCES clients (id),
+        audience TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        global_generation INTEGER NOT NULL,
+        client_generation INTEGER NOT NULL,
+        user_generation INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        end_reason TEXT,
+        issued_until INTEGER NOT NULL,
+        keep_until INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id);
+      CREATE INDEX sessions_of_client ON sessions (client_id, ended_at);
+      CREATE INDEX sessions_to_prune ON sessions (keep_until);
+
+      CREATE TABLE refresh_tokens (
+        hash TEXT PRIMARY KEY,
+        session_id TEXT NOT NULL REFERENCES sessions (id),
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        spent_at INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session_id);
+      CREATE INDEX refresh_tokens_to_prune ON refresh_tokens (expires_at);
+
+      CREATE TABLE issued_tokens (
+        jti TEXT PRIMARY KEY,
+        session_id TEXT NOT NULL,
+        kid TEXT NOT NULL,
+        audience TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        issued_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        revoked_at INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX issued_tokens_to_prune ON issued_tokens (expires_at);
+
+      CREATE TABLE throttle (
+        key TEXT PRIMARY KEY,
+        failures INTEGER NOT NULL,
+        window_started_at INTEGER NOT NULL,
+        blocked_until INTEGER NOT NULL,
+        forget_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX throttle_to_prune ON throttle (forget_at);
+    `,
+  },
+]

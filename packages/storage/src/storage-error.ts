@@ -1,0 +1,60 @@
+/** Why the storage did not do what it was asked. New codes may come in a minor release. */
+export const storageErrorCodes = [
+  'busy',
+  'full',
+  'io_error',
+  'corrupt',
+  'not_a_database',
+  'schema_too_new',
+  'unsafe_file',
+  'cannot_open',
+  'read_only',
+  'conflict',
+  'invalid_value',
+  'closed',
+  'writer_lost',
+  'failed',
+] as const
+
+export type StorageErrorCode = (typeof storageErrorCodes)[number]
+
+/** What the operator should do about each code, apart from what went wrong. */
+export const storageRemedies: Readonly<Record<StorageErrorCode, string>> = {
+  busy: 'Try again. If it stays so, find the process that holds the database locked, or the load that outruns its disk.',
+  full: 'Free space on the volume of the database, or raise its size limit; nothing was stored, and the service goes on by itself.',
+  io_error:
+    'Look at the disk (dmesg, smartctl), then start the process anew: after a failed write or fsync only a fresh start knows what is stored.',
+  corrupt: 'Stop every process on the database, keep a copy of its files, and restore the last backup.',
+  not_a_database: 'Check the path: the file there is not a database of Countersign.',
+  schema_too_new: 'Run the version of Countersign that last migrated this database, or a newer one.',
+  unsafe_file:
+    'Put the database in a directory of its own, as a plain file, not a symbolic link, owned by the account that runs the service.',
+  cannot_open: 'Check that the directory exists and that the account of the service may read and write it.',
+  read_only: 'Give the account of the service write access to the database file and its directory.',
+  conflict: 'Something by that id is stored already: make a new id and try again.',
+  invalid_value: 'Correct the value named in the message.',
+  closed: 'Open the database again: it was closed.',
+  writer_lost: 'Start the process anew; if it repeats, report the error in `cause`.',
+  failed: 'Report this with the error in `cause`: it is a fault of the storage package.',
+}
+
+/** Thrown, or rejected with, whenever the storage fails. Except for `io_error` and `writer_lost` nothing was stored then. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  readonly code: StorageErrorCode
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+  /** What the operator should do next. */
+  get remedy(): string {
+    return storageRemedies[this.code]
+  }
+}
+
+const codes: ReadonlySet<unknown> = new Set(storageErrorCodes)
+
+/** True for a {@link StorageError} of any installed copy of this package (two copies break `instanceof`). */
+export function isStorageError(error: unknown): error is StorageError {
+  return error instanceof Error && error.name === 'StorageError' && 'code' in error && codes.has(error.code)
+}

@@ -1,0 +1,103 @@
+import type { IssuerStores } from '@countersign/issuer'
+import type { KeyRingStore } from '@countersign/keys'
+import type { Operation } from './operation.ts'
+import type { Reads, WriteName, WriteResult, Writes } from './operations.ts'
+
+/** What an engine does with operations. */
+export interface Engine {
+  readonly reads: Reads
+  /** May call `operation` again, when the engine was busy. */
+  read<T>(operation: () => Operation<T>): Promise<T>
+  /** In a transaction; resolves once it is durable. */
+  write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>>
+  /** Calls back after anything changed, by anybody. */
+  onChange(call: () => void): () => void
+}
+
+export interface Stores {
+  readonly keys: KeyRingStore
+  readonly issuer: IssuerStores
+}
+
+/** The ports, over any engine. */
+export function storesOver(engine: Engine): Stores {
+  const { reads } = engine
+  return {
+    keys: {
+      read: (name) => engine.read(() => reads.readKeyRing(name)),
+      replace: (document) => engine.write('replaceKeyRing', document),
+      onChange: (call) => watchKeyRings(engine, call),
+    },
+    issuer: {
+      users: {
+        add: (user) => engine.write('addUser', user),
+        byId: (id) => engine.read(() => reads.userById(id)),
+        byIdentifier: (identifier) => engine.read(() => reads.userByIdentifier(identifier)),
+        list: (page) => engine.read(() => reads.listUsers(page)),
+        setPassword: (id, passwordHash, now) => engine.write('setPassword', id, passwordHash, now),
+        rehashPassword: (id, from, to) => engine.write('rehashPassword', id, from, to),
+        disable: (id, now) => engine.write('disableUser', id, now),
+      },
+      clients: {
+        add: (client) => engine.write('addClient', client),
+        byId: (id) => engine.read(() => reads.clientById(id)),
+        byName: (name) => engine.read(() => reads.clientByName(name)),
+        list: (page) => engine.read(() => reads.listClients(page)),
+        setSecrets: (id, secrets) => engine.write('setSecrets', id, secrets),
+        disable: (id, now) => engine.write('disableClient', id, now),
+      },
+      sessions: {
+        open: (entry) => engine.write('openSession', entry),
+        byId: (id) => engine.read(() => reads.sessionById(id)),
+        byRefresh: (hash) => engine.read(() => reads.sessionByRefresh(hash)),
+        ofUser: (userId, page) => engine.read(() => reads.sessionsOfUser(userId, page)),
+        rotate: (entry) => engine.write('rotateRefresh', entry),
+        end: (id, reason, now) => engine.write('endSession', id, reason, now),
+      },
+      issued: {
+        add: (issued) => engine.write('addIssued', issued),
+        status: (jti) => engine.read(() => reads.tokenStatus(jti)),
+        revoke: (jti, now) => engine.write('revokeIssued', jti, now),
+      },
+      throttle: {
+        read: (keys) => engine.read(() => reads.readThrottle(keys)),
+        fail: (keys, rule, now) => engine.write('countFailure', keys, rule, now),
+        clear: (key) => engine.write('clearThrottle', key),
+      },
+      globalGeneration: () => engine.read(() => reads.globalGeneration()),
+      prune: (before, limit) => engine.write('prune', before, limit),
+      check: () => checkEngine(engine),
+    },
+  }
+}
+
+/** Reads and writes for real, and durably: what a readiness probe wants to know. */
+export async function checkEngine(engine: Engine): Promise<void> {
+  await engine.read(() => engine.reads.globalGeneration())
+  await engine.write('touch')
+}
+
+/** Of all the changes, only those of key rings: a busy issuer writes many times a second. */
+function watchKeyRings(engine: Engine, call: () => void): () => void {
+  const mark = (): Promise<string> => engine.read(() => engine.reads.keyRingsMark())
+  let stopped = false
+  let last: string | undefined
+  const compare = async (): Promise<void> => {
+    // Unreadable now: rather one call too many, since a caller reads the ring itself and sees what is wrong.
+    const now = await mark().catch(() => undefined)
+    const changed = now === undefined || now !== last
+    last = now
+    if (changed && !stopped) call()
+  }
+  const begin = async (): Promise<void> => {
+    last = await mark().catch(() => undefined)
+  }
+  let turn = begin()
+  const stop = engine.onChange(() => {
+    turn = turn.then(compare)
+  })
+  return () => {
+    stopped = true
+    stop()
+  }
+}
