@@ -16,6 +16,7 @@ const names = [
   'doc-links',
   'error-codes',
   'consumer-matrix',
+  'cli-reference',
   'biome-faults',
   'lint',
   'dead-code',

@@ -4,14 +4,18 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { matrixCommand } from './checks/consumer-matrix.mjs'
+import { helpOfCli, renderCli } from './cli-page.mjs'
 import { collectErrors, renderErrors } from './errors-page.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
 
-const page = join(root, 'docs/reference/errors.md')
+const errors = join(root, 'docs/reference/errors.md')
 const { lists, problems } = await collectErrors(root)
 for (const problem of problems) console.error(problem)
-writeFileSync(page, renderErrors(readFileSync(page, 'utf8'), lists))
+writeFileSync(errors, renderErrors(readFileSync(errors, 'utf8'), lists))
+
+const cli = join(root, 'docs/reference/cli.md')
+writeFileSync(cli, await renderCli(readFileSync(cli, 'utf8'), await helpOfCli(root)))
 
 const { status, output } = await matrixCommand(root, '--write')
 process.stderr.write(output)

@@ -66,10 +66,15 @@ describe('words that must not be there', () => {
     ['// TO' + 'DO: mend', 'a word of unfinished work'],
     ["throw new Error('not imple" + "mented')", 'a word of unfinished work'],
     ['it.on' + "ly('x', () => {})", 'a focused test'],
-    ['-----BEGIN PRIVATE KE' + 'Y-----', 'a private key'],
   ])('finds %s', (text, what) => {
     const root = plantRepository({ 'notes/a.txt': `fine\n${text}\n` })
     expect(words({ root })).toEqual([expect.stringContaining(`notes/a.txt:2 holds ${what}`)])
+  })
+
+  it('finds a private key, on lines of its own or in a string', () => {
+    const key = ['-----BEGIN PRIVATE KEY-----', `MC4CAQAwBQYDK2VwBCIEI${'A'.repeat(43)}`, '-----END PRIVATE KEY-----']
+    const root = plantRepository({ 'a.pem': key.join('\n'), 'b.json': JSON.stringify({ key: key.join('\n') }) })
+    expect(words({ root })).toEqual(['a.pem holds a private key', 'b.json holds a private key'])
   })
 
   it('leaves routes, own temporary folders and ordinary words alone', () => {
