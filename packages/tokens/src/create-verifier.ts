@@ -1,5 +1,5 @@
 import { engine } from '#engine'
-import { type Header, type OpenToken, openToken } from './internal/open-token.ts'
+import { type KnownHeader, type OpenToken, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
@@ -40,14 +40,8 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const ed25519 = options.ed25519 ?? engine.ed25519
   const isRevoked = options.isRevoked
   const verified = new VerifiedTokens(cache === false ? 0 : cache.maxEntries, cache === false ? 0 : cache.maxBytes)
-  const headers = new Map<string, Header>()
+  const headers = new Map<string, KnownHeader>()
   const trusted = new WeakMap<PublicJwk, TrustedKey>()
-
-  function open(token: string): OpenToken {
-    const opened = openToken(token, maxTokenLength, headers)
-    if (algorithms.has(opened.header.alg)) return opened
-    return reject('unsupported_alg', 'header.alg', 'The algorithm is not on the list.', 'algorithms')
-  }
 
   function trust(jwk: PublicJwk): TrustedKey {
     let key = trusted.get(jwk)
@@ -58,10 +52,16 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     return key
   }
 
+  function open(token: string): OpenToken {
+    const opened = openToken(token, maxTokenLength, headers)
+    if (algorithms.has(opened.header.alg)) return opened
+    return reject('unsupported_alg', 'header.alg', 'The algorithm is not on the list.', 'algorithms')
+  }
+
   /** One key, one algorithm: what the header says only has to agree. */
-  function choose(jwk: PublicJwk | undefined, { header, signature }: OpenToken): TrustedKey {
+  function choose(jwk: PublicJwk | undefined, { header, knownKey, signature }: OpenToken): TrustedKey {
     if (jwk === undefined) return reject('unknown_key', 'header.kid', 'No key of the issuer has this id.', 'keys')
-    const key = trust(jwk)
+    const key = knownKey?.jwk === jwk ? knownKey : trust(jwk)
     if (!key.answersTo(header.alg)) {
       return reject('unsupported_alg', 'header.alg', 'The key is for another algorithm.', 'keys')
     }
@@ -72,30 +72,25 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   /** Everything after the signature. */
-  function finish(opened: OpenToken, { jwk }: TrustedKey): Principal {
-    const { token, header, headerSegment, payload } = opened
+  function finish(opened: OpenToken, key: TrustedKey): Principal {
+    const { token, header, headerSegment, payload, knownKey } = opened
     if (!profile.types.includes(header.type)) {
       return reject('wrong_type', 'header.typ', 'The token is not an access token.', 'profile')
     }
     const claims = parseStrictObject(payload)
     if (claims === undefined) return reject('malformed', 'claims', 'The payload is not a strict JSON object.')
     const now = clock.now()
-    const principal = readPrincipal(claims, jwk.kid, now, expectations)
+    const principal = readPrincipal(claims, key.jwk.kid, now, expectations)
     if (isRevoked?.(principal) === true) return revoked()
-    if (!headers.has(headerSegment)) {
+    if (knownKey !== key) {
       if (headers.size >= mostHeaders) headers.clear()
-      headers.set(headerSegment, header)
+      headers.set(headerSegment, { header, key })
     }
     if (cache !== false) {
+      const startsAt = notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds
       const endsAt = principal.expiresAt + toleranceSeconds
-      verified.add({
-        token,
-        principal,
-        key: jwk,
-        startsAt: notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds,
-        endsAt,
-        endsAtMs: clock.monotonicMs() + (endsAt - now) * 1000,
-      })
+      const endsAtMs = clock.monotonicMs() + (endsAt - now) * 1000
+      verified.add({ token, principal, key: key.jwk, startsAt, endsAt, endsAtMs })
     }
     return principal
   }
@@ -121,41 +116,55 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     return principal
   }
 
-  function verifySync(token: string): Principal {
-    const hit = typeof token === 'string' ? verified.get(token) : undefined
-    const known = hit === undefined ? undefined : recheck(hit)
-    if (known !== undefined) return known
-    const opened = open(token)
-    const key = choose(keys.get(opened.header.kid), opened)
-    if (key.signature.verifySync === undefined) {
-      throw new TokensError('sync_unavailable', `The engine cannot verify ${key.jwk.alg} synchronously.`)
-    }
-    if (!key.signature.verifySync(engine.ascii(token, opened.signedLength), opened.signature)) return forged()
-    return finish(opened, key)
-  }
-
   function forged(): never {
     return reject('bad_signature', 'signature', 'The signature does not hold.')
   }
 
-  async function verifyColdly(token: string): Promise<Principal> {
+  function recall(token: string): Principal | undefined {
+    const hit = typeof token === 'string' ? verified.get(token) : undefined
+    return hit === undefined ? undefined : recheck(hit)
+  }
+
+  function checkSync(opened: OpenToken, key: TrustedKey): Principal | undefined {
+    if (key.signature.verifySync === undefined) return undefined
+    const data = engine.ascii(opened.token, opened.signedLength)
+    return key.signature.verifySync(data, opened.signature) ? finish(opened, key) : forged()
+  }
+
+  function verifySync(token: string): Principal {
+    const known = recall(token)
+    if (known !== undefined) return known
     const opened = open(token)
+    const jwk = keys.get(opened.header.kid)
+    if (jwk === undefined && keys.ready === false) {
+      return reject('keys_unavailable', 'header.kid', 'No key set is in memory.', 'keys')
+    }
+    const key = choose(jwk, opened)
+    const principal = checkSync(opened, key)
+    if (principal !== undefined) return principal
+    throw new TokensError('sync_unavailable', `The engine cannot verify ${key.jwk.alg} synchronously.`)
+  }
+
+  /** With waiting, for a key that has to be fetched or an engine that is asynchronous. */
+  async function checkSlowly(lent: OpenToken, found: PublicJwk | undefined): Promise<Principal> {
+    const opened = { ...lent, signature: lent.signature.slice() }
     const { kid } = opened.header
-    const key = choose(keys.get(kid) ?? (await keys.load(kid)), opened)
-    const data = engine.ascii(token, opened.signedLength)
-    const holds =
-      key.signature.verifySync !== undefined
-        ? key.signature.verifySync(data, opened.signature)
-        : await key.signature.verify(data, opened.signature)
-    if (!holds) return forged()
+    const key = choose(found ?? (await keys.load(kid)), opened)
+    const principal = checkSync(opened, key)
+    if (principal !== undefined) return principal
+    const data = engine.ascii(opened.token, opened.signedLength).slice()
+    if (!(await key.signature.verify(data, opened.signature))) return forged()
     // The key may have been withdrawn while the engine was at work.
     if (keys.get(kid) !== key.jwk) return reject('unknown_key', 'header.kid', 'The key was withdrawn.', 'keys')
     return finish(opened, key)
   }
 
   async function verify(token: string): Promise<Principal> {
-    const hit = typeof token === 'string' ? verified.get(token) : undefined
-    return (hit === undefined ? undefined : recheck(hit)) ?? (await verifyColdly(token))
+    const known = recall(token)
+    if (known !== undefined) return known
+    const opened = open(token)
+    const jwk = keys.get(opened.header.kid)
+    return (jwk === undefined ? undefined : checkSync(opened, choose(jwk, opened))) ?? (await checkSlowly(opened, jwk))
   }
 
   return {

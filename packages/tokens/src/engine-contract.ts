@@ -23,7 +23,7 @@ export interface Engine {
   importKey(jwk: object, algorithm: string): SignatureKey
   /** Canonical base64url (RFC 7515 section 2: no padding, no spare bits) of valid UTF-8 as text, else `undefined`. */
   decodeText(segment: string): string | undefined
-  /** Canonical base64url as bytes of their own, else `undefined`. */
+  /** Canonical base64url as bytes that stay valid until the next call only, else `undefined`. */
   decodeBytes(segment: string): Uint8Array | undefined
   /** The first `length` characters, all ASCII, as bytes that stay valid until the next call only. */
   ascii(text: string, length: number): Uint8Array

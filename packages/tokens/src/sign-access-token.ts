@@ -1,7 +1,8 @@
 import { engine } from '#engine'
 import type { AccessTokenClaims } from './claims.ts'
-import { issuedClaims } from './internal/claims-schema.ts'
+import { findBadClaim, isIdentifier } from './internal/check-claims.ts'
 import type { TokenSigner } from './key-source.ts'
+import { rfc9068 } from './profile.ts'
 import { TokensError } from './tokens-error.ts'
 
 /** Bytes of an Ed25519 or ES256 signature in a JWS. */
@@ -23,20 +24,58 @@ function refuse(where: string, message: string): never {
   throw new TokensError('claims_refused', `The claim "${where}" ${message}.`)
 }
 
-function signingInput(claims: AccessTokenClaims, signer: TokenSigner): string {
-  const parsed = issuedClaims.safeParse(claims)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-    return refuse(
-      [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].join('.'),
-      unknown === undefined ? 'is missing or has the wrong form' : 'is not one of an access token',
-    )
+/** The members of {@link AccessTokenClaims}, in the order in which they are written. */
+const known = {
+  iss: true,
+  sub: true,
+  aud: true,
+  exp: true,
+  iat: true,
+  nbf: true,
+  jti: true,
+  client_id: true,
+  scope: true,
+  sid: true,
+  org_id: true,
+  act: true,
+  may_act: true,
+  anc: true,
+  gen: true,
+  cnf: true,
+} as const satisfies Record<keyof AccessTokenClaims, true>
+
+/** Names of actors, and of `may_act`. */
+const knownActor: ReadonlySet<string> = new Set(['sub', 'client_id', 'act'])
+
+function checkActor(actor: object | undefined, where: string): void {
+  if (actor === undefined) return
+  for (const name of Object.keys(actor)) if (!knownActor.has(name)) refuse(`${where}.${name}`, 'is not one of an actor')
+  if ('act' in actor && typeof actor.act === 'object' && actor.act !== null) checkActor(actor.act, `${where}.act`)
+}
+
+/** A copy that nothing but JSON went into: what is checked is what is signed, whatever getters the caller's object has. */
+function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
+  if (typeof claims !== 'object' || claims === null) return refuse('', 'must be an object')
+  for (const name of Object.keys(claims)) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
+  const { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id, act, may_act, anc, gen, cnf } = claims
+  const flat = { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id }
+  if (act === undefined && may_act === undefined && anc === undefined && gen === undefined && cnf === undefined) {
+    return flat as AccessTokenClaims
   }
-  if (claims.exp <= claims.iat) return refuse('exp', 'is not after "iat"')
-  if (claims.nbf !== undefined && claims.nbf >= claims.exp) return refuse('nbf', 'is not before "exp"')
-  // What was checked is what is signed: a getter or a toJSON of the caller's object has no second say.
-  return `${headerSegment(signer)}.${engine.encodeText(JSON.stringify(parsed.data))}`
+  return { ...flat, ...JSON.parse(JSON.stringify({ act, may_act, anc, gen, cnf })) }
+}
+
+function signingInput(claims: AccessTokenClaims, signer: TokenSigner): string {
+  const copy = copyClaims(claims)
+  const bad = findBadClaim(copy as unknown as Readonly<Record<string, unknown>>, rfc9068)
+  if (bad !== undefined) return refuse(bad, 'is missing or has the wrong form')
+  if (!isIdentifier(copy.aud)) return refuse('aud', 'has the wrong form')
+  if (!isIdentifier(copy.client_id)) return refuse('client_id', 'is missing or has the wrong form')
+  checkActor(copy.act, 'act')
+  checkActor(copy.may_act, 'may_act')
+  if (copy.exp <= copy.iat) return refuse('exp', 'is not after "iat"')
+  if (copy.nbf !== undefined && copy.nbf >= copy.exp) return refuse('nbf', 'is not before "exp"')
+  return `${headerSegment(signer)}.${engine.encodeText(JSON.stringify(copy))}`
 }
 
 function compact(input: string, signature: Uint8Array): string {

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { Ed25519Engine } from './engine-contract.ts'
 import { allowInsecureIssuer, parseTrustedUrl } from './insecure.ts'
-import { acceptedClaims, isIdentifier } from './internal/claims-schema.ts'
+import { isIdentifier } from './internal/check-claims.ts'
 import type { Expectations } from './internal/read-principal.ts'
 import type { Algorithm, KeySource } from './key-source.ts'
 import type { Principal } from './principal.ts'
@@ -119,7 +119,6 @@ export function resolveOptions(options: VerifierOptions): ResolvedOptions {
       issuer,
       audience,
       profile,
-      schema: acceptedClaims(profile),
       toleranceSeconds: clockToleranceSeconds,
       maxLifeSeconds,
     },

@@ -1,6 +1,7 @@
 import { engine } from '#engine'
 import { reject } from './reject.ts'
 import { parseStrictObject } from './strict-json.ts'
+import type { TrustedKey } from './trusted-key.ts'
 
 /** The header of a token, checked; nothing else of it is ever used. */
 export interface Header {
@@ -10,15 +11,24 @@ export interface Header {
   readonly type: string
 }
 
+/** A header under which a signature held before, with the key that made it. */
+export interface KnownHeader {
+  readonly header: Header
+  readonly key: TrustedKey
+}
+
 /** A token taken apart, nothing about it proven yet. */
 export interface OpenToken {
   readonly token: string
   readonly header: Header
+  /** The key that this very header last led to; still to be compared with the source's. */
+  readonly knownKey: TrustedKey | undefined
   readonly headerSegment: string
   /** The payload's text, not parsed. */
   readonly payload: string
   /** Where the signed part ends. */
   readonly signedLength: number
+  /** Valid until the next token is opened. */
   readonly signature: Uint8Array
 }
 
@@ -28,7 +38,7 @@ const refusedMembers = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'zip', 'enc']
 /** Longest `kid`, in characters. */
 const longestKid = 128
 
-export function parseHeader(segment: string): Header {
+function parseHeader(segment: string): Header {
   const text = engine.decodeText(segment)
   if (text === undefined) return reject('malformed', 'header', 'The header is not canonical base64url of UTF-8.')
   const members = parseStrictObject(text)
@@ -50,9 +60,9 @@ export function parseHeader(segment: string): Header {
 /**
  * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
  *
- * @param known headers whose signature held before, by their exact segment
+ * @param known by the exact header segment
  */
-export function openToken(token: unknown, longest: number, known: ReadonlyMap<string, Header>): OpenToken {
+export function openToken(token: unknown, longest: number, known: ReadonlyMap<string, KnownHeader>): OpenToken {
   if (typeof token !== 'string') return reject('malformed', 'token', 'The token is not a string.')
   if (token.length > longest) return reject('malformed', 'token', 'The token is too long.', 'maxTokenLength')
   const first = token.indexOf('.')
@@ -61,10 +71,11 @@ export function openToken(token: unknown, longest: number, known: ReadonlyMap<st
     return reject('malformed', 'token', 'The token is not three segments with dots between.')
   }
   const headerSegment = token.slice(0, first)
-  const header = known.get(headerSegment) ?? parseHeader(headerSegment)
-  const signature = engine.decodeBytes(token.slice(second + 1))
-  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
+  const knownHeader = known.get(headerSegment)
+  const header = knownHeader?.header ?? parseHeader(headerSegment)
   const payload = engine.decodeText(token.slice(first + 1, second))
   if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
-  return { token, header, headerSegment, payload, signedLength: second, signature }
+  const signature = engine.decodeBytes(token.slice(second + 1))
+  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
+  return { token, header, knownKey: knownHeader?.key, headerSegment, payload, signedLength: second, signature }
 }

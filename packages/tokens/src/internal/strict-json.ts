@@ -1,29 +1,30 @@
-/** Deepest nesting of arrays and objects in a token, and most members and elements in all (security by bounds). */
-export const jsonBounds = { depth: 8, entries: 512 } as const
+/** Deepest nesting of arrays and objects in a token, and most members and elements in all. */
+export const jsonBounds: { readonly depth: number; readonly entries: number } = { depth: 8, entries: 512 }
 
 const quote = 0x22
 const colon = 0x3a
 const backslash = 0x5c
-
-/** Colons outside strings: as many as the text has members. The text is known to be well-formed JSON. */
-function countMembers(text: string): number {
-  let count = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === colon) count++
-    else if (code === quote) {
-      at = text.indexOf('"', at + 1)
-      while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
-    }
-  }
-  return count
-}
 
 /** True if an odd number of backslashes stands before this place. */
 function isEscaped(text: string, place: number): boolean {
   let at = place - 1
   while (text.charCodeAt(at) === backslash) at--
   return (place - at) % 2 === 0
+}
+
+/** Colons outside strings: as many as there are members. The text is known to be well-formed JSON. */
+function countMembers(text: string): number {
+  const mayEscape = text.includes('\\')
+  let count = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === colon) count++
+    else if (code === quote) {
+      at = text.indexOf('"', at + 1)
+      while (mayEscape && isEscaped(text, at)) at = text.indexOf('"', at + 1)
+    }
+  }
+  return count
 }
 
 interface Walk {
@@ -33,13 +34,13 @@ interface Walk {
 
 /** Freezes from the leaves up. False when a bound is passed or a member could reach a prototype. */
 function seal(value: object, depth: number, walk: Walk): boolean {
-  if (depth > jsonBounds.depth) return false
-  const isArray = Array.isArray(value)
-  for (const name in value) {
-    if (++walk.entries > jsonBounds.entries || name === '__proto__') return false
-    if (!isArray) walk.members++
-    const inner: unknown = (value as Record<string, unknown>)[name]
-    if (typeof inner === 'object' && inner !== null && !seal(inner, depth + 1, walk)) return false
+  if (depth > jsonBounds.depth || Object.hasOwn(value, '__proto__')) return false
+  const inner: unknown[] = Array.isArray(value) ? value : Object.values(value)
+  walk.entries += inner.length
+  if (walk.entries > jsonBounds.entries) return false
+  if (inner !== value) walk.members += inner.length
+  for (const one of inner) {
+    if (typeof one === 'object' && one !== null && !seal(one, depth + 1, walk)) return false
   }
   Object.freeze(value)
   return true

@@ -22,6 +22,16 @@ const entryOverheadBytes = 2_048
 
 const costOf = (token: string): number => token.length * 3 + entryOverheadBytes
 
+function purge(generation: Map<string, VerifiedToken>, key: PublicJwk): number {
+  let freed = 0
+  for (const [tail, entry] of generation) {
+    if (entry.key !== key) continue
+    generation.delete(tail)
+    freed += costOf(entry.token)
+  }
+  return freed
+}
+
 /**
  * Tokens that one verifier has accepted. Found by the end of the signature, then compared whole: the key is short to hash
  * and still no two tokens are ever taken for one another.
@@ -65,29 +75,14 @@ export class VerifiedTokens {
 
   add(entry: VerifiedToken): void {
     const tail = entry.token.slice(-tailLength)
-    // Another copy may have been verified meanwhile; each tail counts once.
-    this.#remove(tail)
-    this.#insert(tail, entry)
+    // Only one of two verifications at the same time gets here first.
+    if (!this.#young.has(tail)) this.#insert(tail, entry)
   }
 
   /** Forgets every token that this very key object signed. */
   purge(key: PublicJwk): void {
-    for (const generation of [this.#young, this.#old]) {
-      for (const [tail, entry] of generation) if (entry.key === key) this.#remove(tail)
-    }
-  }
-
-  #remove(tail: string): void {
-    const young = this.#young.get(tail)
-    if (young !== undefined) {
-      this.#young.delete(tail)
-      this.#youngBytes -= costOf(young.token)
-    }
-    const old = this.#old.get(tail)
-    if (old !== undefined) {
-      this.#old.delete(tail)
-      this.#oldBytes -= costOf(old.token)
-    }
+    this.#youngBytes -= purge(this.#young, key)
+    this.#oldBytes -= purge(this.#old, key)
   }
 
   #insert(tail: string, entry: VerifiedToken): void {

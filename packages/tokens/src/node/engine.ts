@@ -15,7 +15,10 @@ const scratchBytes = 16_384
 
 /** Reused by every call: nothing in this module waits between filling and reading them. */
 const inputScratch = Buffer.allocUnsafeSlow(scratchBytes)
-const decodeScratch = Buffer.allocUnsafeSlow(scratchBytes)
+const textScratch = Buffer.allocUnsafeSlow(scratchBytes)
+const bytesScratch = Buffer.allocUnsafeSlow(scratchBytes)
+/** The usual signature: 64 bytes, a view that need not be made each time. */
+const signatureScratch = bytesScratch.subarray(0, 64)
 
 function both(verifySync: (data: Uint8Array, signature: Uint8Array) => boolean): SignatureKey {
   return { verifySync, verify: async (data, signature) => verifySync(data, signature) }
@@ -53,13 +56,26 @@ function decode(segment: string, target: Buffer): number {
 }
 
 function decodeText(segment: string): string | undefined {
-  const target = scratchFor(segment.length, decodeScratch)
+  const target = scratchFor(segment.length, textScratch)
   const written = decode(segment, target)
   if (written < 0) return undefined
   const text = target.toString('utf8', 0, written)
   // Ill-formed UTF-8 shows as U+FFFD, which few honest tokens contain: only those are looked at twice.
   if (text.includes('\ufffd') && !Buffer.from(text, 'utf8').equals(target.subarray(0, written))) return undefined
   return text
+}
+
+function decodeBytes(segment: string): Uint8Array | undefined {
+  const target = scratchFor(segment.length, bytesScratch)
+  const written = decode(segment, target)
+  if (written < 0) return undefined
+  return written === 64 && target === bytesScratch ? signatureScratch : target.subarray(0, written)
+}
+
+function encodeText(text: string): string {
+  // UTF-8 takes at most three bytes for each UTF-16 unit.
+  const target = scratchFor(text.length * 3, textScratch)
+  return target.toString('base64url', 0, target.write(text, 'utf8'))
 }
 
 function hmacKey(secret: Uint8Array): ReturnType<Engine['hmacKey']> {
@@ -76,17 +92,13 @@ export const engine: Engine = {
   ed25519: { name: 'node:crypto', importKey: ed25519Key },
   importKey,
   decodeText,
-  decodeBytes: (segment) => {
-    const target = Buffer.allocUnsafeSlow(Math.floor((segment.length * 3) / 4))
-    const written = decode(segment, target)
-    return written < 0 ? undefined : target.subarray(0, written)
-  },
+  decodeBytes,
   ascii: (text, length) => {
     const target = scratchFor(length, inputScratch)
     target.write(text, 0, length, 'latin1')
     return target.subarray(0, length)
   },
-  encodeText: (text) => Buffer.from(text, 'utf8').toString('base64url'),
+  encodeText,
   encodeBytes: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url'),
   hmacKey,
 }

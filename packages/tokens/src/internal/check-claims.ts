@@ -1,0 +1,97 @@
+import type { Profile } from '../profile.ts'
+import { isScope } from '../scope.ts'
+
+/** Most actors in a row, and most ancestors. */
+export const longestChain = 4
+
+/** Most audiences of a foreign token. */
+const mostAudiences = 32
+
+const printableAscii = /^[\x20-\x7e]+$/
+const controlOrSurrogate = /[\p{Cc}\p{Cs}]/u
+const thumbprint = /^[\w-]{42}[AEIMQUYcgkosw048]$/
+
+type Members = Readonly<Record<string, unknown>>
+
+/** A non-empty name of at most 512 characters without control characters: it ends up in logs and look-ups. */
+export function isIdentifier(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > 512) return false
+  return printableAscii.test(value) || (value !== '' && !controlOrSurrogate.test(value))
+}
+
+/** Whole Unix seconds. */
+function isInstant(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isOptional(value: unknown, check: (value: unknown) => boolean): boolean {
+  return value === undefined || check(value)
+}
+
+function isActor(value: unknown, depth = 1): boolean {
+  if (!isMembers(value) || depth > longestChain) return false
+  const { sub, client_id, act } = value
+  return isIdentifier(sub) && isOptional(client_id, isIdentifier) && (act === undefined || isActor(act, depth + 1))
+}
+
+function isMayAct(value: unknown): boolean {
+  return isMembers(value) && isOptional(value.sub, isIdentifier) && isOptional(value.client_id, isIdentifier)
+}
+
+function isAncestors(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= longestChain && value.every(isIdentifier)
+}
+
+/** Three generations, and one more for each actor. */
+function isGenerations(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= 3 + longestChain && value.every(isInstant)
+}
+
+/** Bound to something else than a JWK thumbprint: nobody here can ask a proof of that, and a bearer token it is not. */
+function isConfirmation(value: unknown): boolean {
+  if (!isMembers(value) || typeof value.jkt !== 'string') return false
+  return thumbprint.test(value.jkt) && Object.keys(value).length === 1
+}
+
+function isAudience(value: unknown, profile: Profile): boolean {
+  if (typeof value === 'string') return true
+  if (profile.audience === 'aud') return false
+  if (value === undefined) return profile.audience === 'azp'
+  return Array.isArray(value) && value.length <= mostAudiences && value.every(isIdentifier)
+}
+
+/** The claims that come with delegation, sessions and binding; all of them optional. */
+function findBadExtra({ sid, org_id, act, may_act, anc, gen, cnf, nbf }: Members): string | undefined {
+  if (!isOptional(nbf, isInstant)) return 'nbf'
+  if (!isOptional(sid, isIdentifier)) return 'sid'
+  if (!isOptional(org_id, isIdentifier)) return 'org_id'
+  if (act !== undefined && !isActor(act)) return 'act'
+  if (!isOptional(may_act, isMayAct)) return 'may_act'
+  if (!isOptional(anc, isAncestors)) return 'anc'
+  if (!isOptional(gen, isGenerations)) return 'gen'
+  if (!isOptional(cnf, isConfirmation)) return 'cnf'
+  return undefined
+}
+
+/**
+ * The first claim that is missing or has the wrong type (RFC 9068 section 2.2, RFC 7519 section 4.1), if any. By hand:
+ * a schema library takes 2 µs for it, the whole verification without the signature hardly more.
+ */
+export function findBadClaim(claims: Members, profile: Profile): string | undefined {
+  const { iss, sub, aud, exp, iat, jti, client_id, azp, scope } = claims
+  const { optional } = profile
+  if (typeof iss !== 'string' || iss === '') return 'iss'
+  if (!isIdentifier(sub)) return 'sub'
+  if (!isAudience(aud, profile)) return 'aud'
+  if (!isInstant(exp)) return 'exp'
+  if (iat === undefined ? !optional.includes('iat') : !isInstant(iat)) return 'iat'
+  if (jti === undefined ? !optional.includes('jti') : !isIdentifier(jti)) return 'jti'
+  if (!isOptional(client_id, isIdentifier)) return 'client_id'
+  if (azp === undefined ? profile.audience === 'azp' : !isIdentifier(azp)) return 'azp'
+  if (scope === undefined ? !optional.includes('scope') : !(typeof scope === 'string' && isScope(scope))) return 'scope'
+  return findBadExtra(claims)
+}
