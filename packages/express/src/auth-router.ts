@@ -1,0 +1,77 @@
+import { type RequestHandler, Router } from 'express'
+import { ExpressAuthError } from './errors.ts'
+import type { ExpressAuth } from './express-auth.ts'
+
+/** Who may call a route: whose token has the scope or all of the scopes, who has any token, or everybody. */
+export type Access<Scope extends string> = Scope | readonly [Scope, ...Scope[]] | 'token' | 'public'
+
+/** A route as it was declared, for tests and documents made over all of them. */
+export interface DeclaredRoute<Scope extends string = string> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** As in Express, such as `/agents/:id`; without the path that the router is mounted at. */
+  readonly path: string
+  readonly scopes: readonly Scope[] | 'token' | 'public'
+}
+
+export type DeclareRoute<Scope extends string> = (
+  path: string,
+  access: Access<Scope>,
+  ...handlers: readonly [RequestHandler, ...RequestHandler[]]
+) => AuthRouter<Scope>
+
+/** A router for `app.use`, whose routes all say who may call them. */
+export interface AuthRouter<Scope extends string = string> extends RequestHandler {
+  readonly get: DeclareRoute<Scope>
+  readonly post: DeclareRoute<Scope>
+  readonly put: DeclareRoute<Scope>
+  readonly patch: DeclareRoute<Scope>
+  readonly delete: DeclareRoute<Scope>
+  /** Every route declared so far, in order. */
+  readonly routes: readonly DeclaredRoute<Scope>[]
+}
+
+export function createAuthRouter<Scope extends string>(auth: ExpressAuth<Scope>): AuthRouter<Scope> {
+  const router = Router()
+  const routes: DeclaredRoute<Scope>[] = []
+
+  const guardsFor = (scopes: DeclaredRoute<Scope>['scopes']): RequestHandler[] => {
+    if (scopes === 'public') return []
+    if (scopes === 'token') return [auth.requireToken()]
+    const [first, ...others] = scopes
+    if (first === undefined) throw new ExpressAuthError('no_scope', 'A route needs at least one scope.')
+    return [auth.requireScope(first, ...others)]
+  }
+  const declare =
+    (method: DeclaredRoute['method'], register: 'get' | 'post' | 'put' | 'patch' | 'delete'): DeclareRoute<Scope> =>
+    (path, access, ...handlers) => {
+      if (handlers.length === 0)
+        throw new ExpressAuthError('bad_access', 'A route needs who may call it, and a handler.')
+      const scopes = scopesOf(access)
+      router[register](path, ...guardsFor(scopes), ...handlers)
+      routes.push(Object.freeze({ method, path, scopes }))
+      return authRouter
+    }
+
+  const handle: RequestHandler = (req, res, next) => router(req, res, next)
+  const authRouter: AuthRouter<Scope> = Object.assign(handle, {
+    get: declare('GET', 'get'),
+    post: declare('POST', 'post'),
+    put: declare('PUT', 'put'),
+    patch: declare('PATCH', 'patch'),
+    delete: declare('DELETE', 'delete'),
+    routes,
+  })
+  return authRouter
+}
+
+function scopesOf<Scope extends string>(access: Access<Scope>): DeclaredRoute<Scope>['scopes'] {
+  if (isWord(access)) return access
+  if (typeof access === 'string') return Object.freeze([access])
+  // A caller without types may have left the access out: then a handler stands here.
+  if (!Array.isArray(access)) throw new ExpressAuthError('bad_access', 'The route does not say who may call it.')
+  return Object.freeze([...access])
+}
+
+function isWord(access: unknown): access is 'token' | 'public' {
+  return access === 'token' || access === 'public'
+}

@@ -1,0 +1,94 @@
+import type { Guard } from '@countersign/guard'
+import { admitRequest, challenge, resourceMetadataUrl } from '@countersign/guard/http'
+import type { Principal } from '@countersign/tokens'
+import type { Request, RequestHandler } from 'express'
+import { type AuthRouter, createAuthRouter } from './auth-router.ts'
+import { ExpressAuthError } from './errors.ts'
+import { metadataHandler } from './metadata.ts'
+
+export interface ExpressAuthOptions {
+  /** Named in challenges (RFC 9110 section 11.5): printable ASCII without `"` and `\`, at most 128 characters. */
+  readonly realm?: string
+}
+
+export interface ExpressAuth<Scope extends string = string> {
+  /**
+   * Lets a request through whose token has all of these scopes; answers 400, 401, 403 or 503 otherwise.
+   * A fault of ours goes to `next` and so to the app's error handler.
+   * @throws ExpressAuthError `no_scope`, `unknown_scope` when the route is set up
+   */
+  requireScope(...scopes: readonly [Scope, ...Scope[]]): RequestHandler
+  /** Lets a request through that has an accepted token, whatever its scopes. */
+  requireToken(): RequestHandler
+  /**
+   * Whom the request speaks for.
+   * @throws ExpressAuthError `unguarded_route` if nothing before the handler has admitted the request
+   */
+  principal(request: Request): Principal
+  /** Routes that cannot be written without saying who may call them. */
+  router(): AuthRouter<Scope>
+  /**
+   * Answers `/.well-known/oauth-protected-resource`, also with the path of the resource after it (RFC 9728 section 3).
+   * @throws GuardError `no_resource` if the guard does not know where its consumer answers
+   */
+  metadata(): RequestHandler
+}
+
+/**
+ * The guard for Express 5.
+ *
+ * @example A route that needs a scope
+ * const auth = expressAuth(createGuard({ issuer: 'https://auth.example.com', consumer: consumers['agent-api'] }))
+ * app.get('/agents', auth.requireScope('agents:read'), (req, res) => {
+ *   res.json({ for: auth.principal(req).subject })
+ * })
+ */
+export function expressAuth<Scope extends string>(
+  guard: Guard<Scope>,
+  options: ExpressAuthOptions = {},
+): ExpressAuth<Scope> {
+  const principals = new WeakMap<Request, Principal>()
+  const resourceMetadata = resourceMetadataUrl(guard)
+  // Said once here, so that a realm that cannot stand in a header stops the start, not a request.
+  challenge({ admitted: false, code: 'no_token' }, { realm: options.realm, resourceMetadata })
+
+  const require = (scopes: readonly Scope[]): RequestHandler => {
+    const admit: RequestHandler = async (req, res, next) => {
+      const decision = await admitRequest(guard, req, scopes)
+      if (decision.admitted) {
+        principals.set(req, decision.principal)
+        next()
+        return
+      }
+      const { status, headers, body } = challenge(decision, { scopes, resourceMetadata, realm: options.realm })
+      res.status(status).set(headers).json(body)
+    }
+    return admit
+  }
+
+  const auth: ExpressAuth<Scope> = {
+    requireScope(...scopes) {
+      checkScopes(scopes, guard.scopes)
+      return require([...scopes])
+    },
+    requireToken: () => require([]),
+    principal(request) {
+      const principal = principals.get(request)
+      if (principal === undefined) {
+        throw new ExpressAuthError('unguarded_route', `No token was asked for on ${request.method} ${request.baseUrl}.`)
+      }
+      return principal
+    },
+    router: () => createAuthRouter(auth),
+    metadata: () => metadataHandler(guard),
+  }
+  return auth
+}
+
+function checkScopes(scopes: readonly string[], known: readonly string[] | undefined): void {
+  if (scopes.length === 0) throw new ExpressAuthError('no_scope', 'A route needs at least one scope.')
+  const unknown = scopes.find((scope) => known !== undefined && !known.includes(scope))
+  if (unknown !== undefined) {
+    throw new ExpressAuthError('unknown_scope', `The consumer has no scope ${JSON.stringify(unknown)}.`)
+  }
+}
