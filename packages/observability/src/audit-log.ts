@@ -186,7 +186,6 @@ class FileAuditLog implements AuditLog {
       }
       const batch = this.#queue.splice(0, count)
       await this.#write(batch)
-      this.#waiting -= batch.length
     }
   }
 
@@ -238,6 +237,7 @@ class FileAuditLog implements AuditLog {
     }
     const denied = written.filter((pending) => pending.outcome === 'denied').length
     const bytes = written.reduce((sum, pending) => sum + pending.bytes, 0)
+    this.#waiting -= written.length
     for (const pending of written) pending.resolve()
     this.#onEvent({ type: 'audit_written', allowed: written.length - denied, denied, bytes })
   }
@@ -248,6 +248,7 @@ class FileAuditLog implements AuditLog {
       cause instanceof ObservabilityError
         ? cause
         : new ObservabilityError('audit_unwritable', `${this.path} cannot be written (${code})`, { cause })
+    this.#waiting -= unwritten.length
     for (const pending of unwritten) pending.reject(error)
     this.#onEvent({ type: 'audit_write_failed', records: unwritten.length, error })
   }

@@ -1,6 +1,6 @@
 /** Replaces halves of characters (lone surrogates), which cannot be written as UTF-8. */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd')
+  return /[\ud800-\udfff]/.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
 }
 
 /** Cuts at `length` UTF-16 units, the ellipsis included. */

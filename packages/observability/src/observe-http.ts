@@ -14,10 +14,10 @@ function statusClass(response: ServerResponse): string {
 }
 
 /**
- * Measures requests, whoever answers them.
+ * Measures requests, whoever answers them. Call it before the handler: handlers may rewrite the URL.
  *
  * @example
- * server.on('request', observeHttp(metrics))
+ * const server = createServer(observeHttp(metrics)).on('request', app)
  */
 export function observeHttp(
   metrics: Metrics,

@@ -16,7 +16,7 @@ export interface Reporter {
   readonly guard: (event: GuardEventLike) => void
   readonly jwks: (event: JwksEventLike) => void
   readonly audit: (event: AuditLogEvent) => void
-  /** For `server.on('request', …)`. */
+  /** For each request, before its handler. */
   readonly http: (request: IncomingMessage, response: ServerResponse) => void
   /** Shows the keys of these rings in the metrics, read at each scrape. The result stops it. */
   followRings(rings: readonly KeyRingLike[]): () => void
@@ -35,7 +35,7 @@ export interface ReporterOptions extends Observers {
  * const ring = await createKeyRing({ …, audit, onEvent: report.keys })
  * const issuer = createIssuer({ …, rings: [ring], audit, onEvent: report.issuer })
  * report.followRings([ring])
- * server.on('request', report.http)
+ * createServer(report.http).on('request', issuerRoutes(issuer))
  */
 export function createReporter(options: ReporterOptions): Reporter {
   const { metrics, http } = options

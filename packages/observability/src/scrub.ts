@@ -52,20 +52,27 @@ function isTokenCharacter(code: number): boolean {
   )
 }
 
-/** One run of base64url characters and dots, without what is a JWT or a JWE in it. */
-function scrubRun(run: string): string {
-  // base64url of `{"`, anywhere: a JWT may follow other token characters without a gap.
-  const json = run.indexOf('eyJ')
-  if (json >= 0 && run.length - json >= 20 && run.indexOf('.', json) > 0) return run.slice(0, json) + mask
-  // Three long segments are a JWT by shape, whatever its first bytes are.
+/** Where three long segments begin, which are a JWT by shape whatever its first bytes are; -1: nowhere. */
+function threeSegments(run: string): number {
   const segments = run.split('.')
   let offset = 0
   for (let index = 0; index + 2 < segments.length; index += 1) {
     const [first = '', second = '', third = ''] = segments.slice(index, index + 3)
-    if (first.length >= 16 && second.length >= 16 && third.length >= 20) return run.slice(0, offset) + mask
+    if (first.length >= 16 && second.length >= 16 && third.length >= 20) return offset
     offset += first.length + 1
   }
-  return run
+  return -1
+}
+
+/** One run of base64url characters and dots, without what is a JWT or a JWE in it. */
+function scrubRun(run: string): string {
+  // base64url of `{"`, anywhere: a JWT may follow other token characters without a gap.
+  const json = run.indexOf('eyJ')
+  const starts = [
+    json >= 0 && run.length - json >= 20 && run.indexOf('.', json) > 0 ? json : -1,
+    threeSegments(run),
+  ].filter((start) => start >= 0)
+  return starts.length === 0 ? run : run.slice(0, Math.min(...starts)) + mask
 }
 
 /** Looks at the runs around dots only: few lines have many, and a regular expression for this took three times as long. */
@@ -90,8 +97,9 @@ function scrubTokens(text: string): string {
 
 /** Makes a {@link Scrub} that also knows one's own prefixes. */
 export function createScrub(options: ScrubOptions = {}): Scrub {
-  const prefixes = (options.prefixes ?? []).filter((prefix) => /^[\w-]{3,32}$/.test(prefix)).slice(0, 32)
-  const own = prefixes.length === 0 ? undefined : new RegExp(`(?<!\\\\)(?:${prefixes.join('|')})[\\w-]{8,}`, 'g')
+  const further = (options.prefixes ?? []).filter((prefix) => /^[\w-]{3,32}$/.test(prefix)).slice(0, 32)
+  const prefixes = [...issuerSecretPrefixes, ...further].join('|')
+  const own = new RegExp(`(?<!\\\\)(?:${prefixes})[\\w-]{8,}`, 'g')
   return (text) => {
     let clean = text
     // Plain searches first, where a literal opens the pattern: they are nearly free and most lines hold none.

@@ -1,4 +1,4 @@
-/** What an audit line is made of. */
+/** What canonical JSON is made of. */
 export type CanonicalValue =
   | string
   | number
