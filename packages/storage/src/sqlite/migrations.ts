@@ -75,7 +75,7 @@ export const migrations: readonly Migration[] = [
         created_at INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,
         spent_at INTEGER
-      ) STRICT, WITHOUT ROWID;
+      ) STRICT;
       CREATE INDEX refresh_tokens_of_session ON refresh_tokens (session_id);
       CREATE INDEX refresh_tokens_to_prune ON refresh_tokens (expires_at);
 
@@ -89,7 +89,7 @@ export const migrations: readonly Migration[] = [
         issued_at INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,
         revoked_at INTEGER
-      ) STRICT, WITHOUT ROWID;
+      ) STRICT;
       CREATE INDEX issued_tokens_to_prune ON issued_tokens (expires_at);
 
       CREATE TABLE throttle (
