@@ -1,5 +1,5 @@
 import { engine } from '#engine'
-import { type KnownHeader, type OpenToken, openToken } from './internal/open-token.ts'
+import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
@@ -23,9 +23,6 @@ export interface TokenVerifier extends Verifier {
   readonly cache: { readonly entries: number; readonly bytes: number }
 }
 
-/** Most headers remembered by their exact segment: one for each signing key, and a few spellings. */
-const mostHeaders = 64
-
 /**
  * Makes the verifier of one audience.
  *
@@ -40,7 +37,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const ed25519 = options.ed25519 ?? engine.ed25519
   const isRevoked = options.isRevoked
   const verified = new VerifiedTokens(cache === false ? 0 : cache.maxEntries, cache === false ? 0 : cache.maxBytes)
-  const headers = new Map<string, KnownHeader>()
+  const headers = new KnownHeaders()
   const trusted = new WeakMap<PublicJwk, TrustedKey>()
 
   function trust(jwk: PublicJwk): TrustedKey {
@@ -59,9 +56,9 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   /** One key, one algorithm: what the header says only has to agree. */
-  function choose(jwk: PublicJwk | undefined, { header, knownKey, signature }: OpenToken): TrustedKey {
+  function choose(jwk: PublicJwk | undefined, { header, known, signature }: OpenToken): TrustedKey {
     if (jwk === undefined) return reject('unknown_key', 'header.kid', 'No key of the issuer has this id.', 'keys')
-    const key = knownKey?.jwk === jwk ? knownKey : trust(jwk)
+    const key = known?.key.jwk === jwk ? known.key : trust(jwk)
     if (!key.answersTo(header.alg)) {
       return reject('unsupported_alg', 'header.alg', 'The key is for another algorithm.', 'keys')
     }
@@ -73,7 +70,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
 
   /** Everything after the signature. */
   function finish(opened: OpenToken, key: TrustedKey): Principal {
-    const { token, header, headerSegment, payload, knownKey } = opened
+    const { token, header, payload, known } = opened
     if (!profile.types.includes(header.type)) {
       return reject('wrong_type', 'header.typ', 'The token is not an access token.', 'profile')
     }
@@ -82,10 +79,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     const now = clock.now()
     const principal = readPrincipal(claims, key.jwk.kid, now, expectations)
     if (isRevoked?.(principal) === true) return revoked()
-    if (knownKey !== key) {
-      if (headers.size >= mostHeaders) headers.clear()
-      headers.set(headerSegment, { header, key })
-    }
+    if (known?.key !== key) headers.add({ segment: token.slice(0, token.indexOf('.')), header, key })
     if (cache !== false) {
       const startsAt = notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds
       const endsAt = principal.expiresAt + toleranceSeconds
@@ -121,7 +115,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   function recall(token: string): Principal | undefined {
-    const hit = typeof token === 'string' ? verified.get(token) : undefined
+    const hit = cache === false || typeof token !== 'string' ? undefined : verified.get(token)
     return hit === undefined ? undefined : recheck(hit)
   }
 

@@ -3,6 +3,7 @@ import type { AccessTokenClaims } from './claims.ts'
 import { findBadClaim, isIdentifier } from './internal/check-claims.ts'
 import type { TokenSigner } from './key-source.ts'
 import { rfc9068 } from './profile.ts'
+import { isScope } from './scope.ts'
 import { TokensError } from './tokens-error.ts'
 
 /** Bytes of an Ed25519 or ES256 signature in a JWS. */
@@ -56,19 +57,22 @@ function checkActor(actor: object | undefined, where: string): void {
 /** A copy that nothing but JSON went into: what is checked is what is signed, whatever getters the caller's object has. */
 function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
   if (typeof claims !== 'object' || claims === null) return refuse('', 'must be an object')
-  for (const name of Object.keys(claims)) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
+  for (const name in claims) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
   const { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id, act, may_act, anc, gen, cnf } = claims
-  const flat = { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id }
-  if (act === undefined && may_act === undefined && anc === undefined && gen === undefined && cnf === undefined) {
-    return flat as AccessTokenClaims
+  const copy: Record<string, unknown> = { iss, sub, aud, exp, iat, jti, client_id, scope }
+  if (nbf !== undefined) copy.nbf = nbf
+  if (sid !== undefined) copy.sid = sid
+  if (org_id !== undefined) copy.org_id = org_id
+  if (act !== undefined || may_act !== undefined || anc !== undefined || gen !== undefined || cnf !== undefined) {
+    Object.assign(copy, JSON.parse(JSON.stringify({ act, may_act, anc, gen, cnf })))
   }
-  return { ...flat, ...JSON.parse(JSON.stringify({ act, may_act, anc, gen, cnf })) }
+  return copy as unknown as AccessTokenClaims
 }
 
 function signingInput(claims: AccessTokenClaims, signer: TokenSigner): string {
   const copy = copyClaims(claims)
   const bad = findBadClaim(copy as unknown as Readonly<Record<string, unknown>>, rfc9068)
-  if (bad !== undefined) return refuse(bad, 'is missing or has the wrong form')
+  if (bad !== undefined || !isScope(copy.scope)) return refuse(bad ?? 'scope', 'is missing or has the wrong form')
   if (!isIdentifier(copy.aud)) return refuse('aud', 'has the wrong form')
   if (!isIdentifier(copy.client_id)) return refuse('client_id', 'is missing or has the wrong form')
   checkActor(copy.act, 'act')

@@ -13,17 +13,42 @@ export interface Header {
 
 /** A header under which a signature held before, with the key that made it. */
 export interface KnownHeader {
+  readonly segment: string
   readonly header: Header
   readonly key: TrustedKey
+}
+
+/** Most headers remembered by their exact segment: one for each signing key, and a few spellings. */
+const mostHeaders = 64
+
+/** The headers that a verifier has seen hold, so that they are decoded and parsed once. */
+export class KnownHeaders {
+  readonly #bySegment: Map<string, KnownHeader> = new Map()
+  /** Nearly every token has the header of the one before: comparing is cheaper than hashing. */
+  #last: KnownHeader | undefined
+
+  /** The header of a token whose first dot stands there. */
+  find(token: string, dot: number): KnownHeader | undefined {
+    const last = this.#last
+    if (last !== undefined && last.segment.length === dot && token.startsWith(last.segment)) return last
+    const known = this.#bySegment.get(token.slice(0, dot))
+    if (known !== undefined) this.#last = known
+    return known
+  }
+
+  add(known: KnownHeader): void {
+    if (this.#bySegment.size >= mostHeaders) this.#bySegment.clear()
+    this.#bySegment.set(known.segment, known)
+    this.#last = known
+  }
 }
 
 /** A token taken apart, nothing about it proven yet. */
 export interface OpenToken {
   readonly token: string
   readonly header: Header
-  /** The key that this very header last led to; still to be compared with the source's. */
-  readonly knownKey: TrustedKey | undefined
-  readonly headerSegment: string
+  /** Set when this very header held before. */
+  readonly known: KnownHeader | undefined
   /** The payload's text, not parsed. */
   readonly payload: string
   /** Where the signed part ends. */
@@ -57,12 +82,8 @@ function parseHeader(segment: string): Header {
   return { alg, kid, type: type.startsWith('application/') ? type.slice('application/'.length) : type }
 }
 
-/**
- * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
- *
- * @param known by the exact header segment
- */
-export function openToken(token: unknown, longest: number, known: ReadonlyMap<string, KnownHeader>): OpenToken {
+/** The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length. */
+export function openToken(token: unknown, longest: number, headers: KnownHeaders): OpenToken {
   if (typeof token !== 'string') return reject('malformed', 'token', 'The token is not a string.')
   if (token.length > longest) return reject('malformed', 'token', 'The token is too long.', 'maxTokenLength')
   const first = token.indexOf('.')
@@ -70,12 +91,11 @@ export function openToken(token: unknown, longest: number, known: ReadonlyMap<st
   if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1)) {
     return reject('malformed', 'token', 'The token is not three segments with dots between.')
   }
-  const headerSegment = token.slice(0, first)
-  const knownHeader = known.get(headerSegment)
-  const header = knownHeader?.header ?? parseHeader(headerSegment)
+  const known = headers.find(token, first)
+  const header = known === undefined ? parseHeader(token.slice(0, first)) : known.header
   const payload = engine.decodeText(token.slice(first + 1, second))
   if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
   const signature = engine.decodeBytes(token.slice(second + 1))
   if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
-  return { token, header, knownKey: knownHeader?.key, headerSegment, payload, signedLength: second, signature }
+  return { token, header, known, payload, signedLength: second, signature }
 }

@@ -37,6 +37,10 @@ function readOrganization(claims: Readonly<Record<string, unknown>>, path: reado
   return reject('bad_claims', `claims.${path.join('.')}`, 'The organization is not an identifier.', 'profile')
 }
 
+function badClaim(name: string): never {
+  return reject('bad_claims', `claims.${name}`, `The claim "${name}" is missing or has the wrong form.`, 'profile')
+}
+
 function readClientId(claims: Accepted, { clientId }: Profile): string | undefined {
   for (const name of clientId) {
     if (name === '') return undefined
@@ -104,21 +108,21 @@ export function readPrincipal(
   const { profile } = expected
   checkKind(claims, profile)
   const bad = findBadClaim(claims, profile)
-  if (bad !== undefined) {
-    return reject('bad_claims', `claims.${bad}`, `The claim "${bad}" is missing or has the wrong form.`, 'profile')
-  }
+  if (bad !== undefined) return badClaim(bad)
   const accepted = claims as unknown as Accepted
   if (accepted.iss !== expected.issuer)
     reject('wrong_issuer', 'claims.iss', 'The token is from another issuer.', 'issuer')
   checkAudience(accepted, expected)
   checkTimes(accepted, now, expected)
+  const scopes = scopeSet(accepted.scope ?? '')
+  if (scopes === undefined) return badClaim('scope')
   const clientId = readClientId(accepted, profile)
   const organization = profile === rfc9068 ? accepted.org_id : readOrganization(claims, profile.organization)
   const principal: Mutable<Principal> = {
     issuer: accepted.iss,
     subject: accepted.sub,
     audience: expected.audience,
-    scopes: scopeSet(accepted.scope ?? ''),
+    scopes,
     ancestors: accepted.anc ?? none,
     generations: accepted.gen ?? none,
     keyId,

@@ -1,3 +1,5 @@
+import { isScope } from '../scope.ts'
+
 /** Most `scope` values remembered. */
 const most = 256
 
@@ -8,12 +10,13 @@ function deny(): never {
 }
 
 /**
- * The set of a checked `scope` value. Principals come out of a cache and go to many callers, so what one of them could
+ * The set of a `scope` value, or `undefined` if it is none (RFC 6749 section 3.3). Principals come out of a cache and go to many callers, so what one of them could
  * change would be everybody's: the set refuses.
  */
-export function scopeSet(scope: string): ReadonlySet<string> {
+export function scopeSet(scope: string): ReadonlySet<string> | undefined {
   const known = remembered.get(scope)
   if (known !== undefined) return known
+  if (!isScope(scope)) return undefined
   const set = new Set(scope === '' ? [] : scope.split(' '))
   const denied = { value: deny }
   Object.freeze(Object.defineProperties(set, { add: denied, delete: denied, clear: denied }))

@@ -46,6 +46,9 @@ export class VerifiedTokens {
   #old: Map<string, VerifiedToken> = new Map()
   #youngBytes = 0
   #oldBytes = 0
+  /** The last token asked for and its tail: adding it after a miss need not hash the tail again. */
+  #asked = ''
+  #askedTail = ''
 
   constructor(maxEntries: number, maxBytes: number) {
     this.#maxEntries = maxEntries
@@ -63,6 +66,8 @@ export class VerifiedTokens {
 
   get(token: string): VerifiedToken | undefined {
     const tail = token.slice(-tailLength)
+    this.#asked = token
+    this.#askedTail = tail
     const young = this.#young.get(tail)
     if (young !== undefined) return young.token === token ? young : undefined
     const old = this.#old.get(tail)
@@ -74,7 +79,7 @@ export class VerifiedTokens {
   }
 
   add(entry: VerifiedToken): void {
-    const tail = entry.token.slice(-tailLength)
+    const tail = entry.token === this.#asked ? this.#askedTail : entry.token.slice(-tailLength)
     // Only one of two verifications at the same time gets here first.
     if (!this.#young.has(tail)) this.#insert(tail, entry)
   }
