@@ -6,7 +6,7 @@ export const other = 'other'
 export type LabelsOf<Name extends string> = Readonly<Record<Name, string>>
 
 export interface Counter<Name extends string = never> {
-  /** A label value that is not on its list counts as `other`. @param count @default 1; anything but a positive number is ignored */
+  /** A label value that is not on its list counts as `other`. @param count @default 1; anything but a positive whole number is ignored */
   add(labels: LabelsOf<Name>, count?: number): void
 }
 
@@ -64,15 +64,35 @@ function combinations<Name extends string>(family: Family<Name>, close: Close<Na
   return [...folded.values()]
 }
 
-/** A counter with every series of its lists there from the start, at 0. */
+/**
+ * A counter with every series of its lists there from the start, at 0. Counts are kept here and handed over at a scrape:
+ * finding a series by one string takes a quarter of the time that hashing an object of labels does.
+ */
 export function counter<Name extends string>(registry: Registry, family: Family<Name>): Counter<Name> {
   const close = closer(family)
-  const labelNames = Object.keys(family.labels) as Name[]
-  const inner = new PromCounter<Name>({ name: family.name, help: family.help, labelNames, registers: [registry] })
-  if (labelNames.length > 0) for (const labels of combinations(family, close)) inner.inc(labels, 0)
+  const names = Object.keys(family.labels) as Name[]
+  const keyOf = (labels: LabelsOf<Name>): string => {
+    let key = ''
+    // A value that has a line break itself makes one too many, and so is found nowhere.
+    for (const name of names) key += `${labels[name]}\n`
+    return key
+  }
+  const series = new Map(combinations(family, close).map((labels) => [keyOf(labels), { labels, value: 0 }]))
+  const inner = new PromCounter<Name>({
+    name: family.name,
+    help: family.help,
+    labelNames: names,
+    registers: [registry],
+    collect: () => {
+      inner.reset()
+      for (const { labels, value } of series.values()) inner.inc(labels, value)
+    },
+  })
   return {
     add: (labels, count = 1) => {
-      if (count > 0 && Number.isFinite(count)) inner.inc(close(labels), count)
+      if (!(count > 0 && Number.isSafeInteger(count))) return
+      const found = series.get(keyOf(labels)) ?? series.get(keyOf(close(labels)))
+      if (found !== undefined) found.value += count
     },
   }
 }
