@@ -208,6 +208,14 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
       refuseClosed()
       return await commands.revoke(kid, requested)
     },
+    async rewrap(requested = {}) {
+      refuseClosed()
+      return await commands.rewrap(requested)
+    },
+    async resume() {
+      refuseClosed()
+      await scheduler.resume()
+    },
     async refresh() {
       refuseClosed()
       await view.refresh()

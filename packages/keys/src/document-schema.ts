@@ -20,6 +20,7 @@ const keySchema = z.strictObject({
   createdAt: instant,
   publishedAt: instant.optional(),
   activatedAt: instant.optional(),
+  longestLifeSeconds: z.number().positive().optional(),
   retiringAt: instant.optional(),
   retiredAt: instant.optional(),
   revokedAt: instant.optional(),

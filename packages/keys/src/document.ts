@@ -18,6 +18,8 @@ export interface KeyRecord {
   readonly createdAt: number
   readonly publishedAt?: number
   readonly activatedAt?: number
+  /** The longest life of a token that it may have signed, by any process: it stays visible at least as long afterwards. */
+  readonly longestLifeSeconds?: number
   /** When its successor began to sign. */
   readonly retiringAt?: number
   readonly retiredAt?: number

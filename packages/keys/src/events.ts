@@ -46,7 +46,8 @@ export type KeyRingEvent =
       readonly type: 'schedule.failed'
       readonly ring: string
       readonly step: 'mint' | 'publish' | 'activate' | 'retire'
-      readonly code: KeysErrorCode
+      /** `step_failed`: not an error of this package, such as one of the key-encryption key. */
+      readonly code: KeysErrorCode | 'step_failed'
       readonly error: unknown
     }
   /** The standby was activated without waiting for these consumers, since the active key came to its last day. */

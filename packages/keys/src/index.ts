@@ -11,6 +11,7 @@ export type {
   Requested,
   RevokeOptions,
   RevokeOutcome,
+  RewrapOutcome,
   RotateOutcome,
   TokenRequest,
 } from './key-ring.ts'

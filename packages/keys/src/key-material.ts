@@ -23,6 +23,16 @@ async function publicJwk(key: KeyObject, algorithm: KeyRingDocument['algorithm']
   return importPublicJwk({ ...half, kid: await jwkThumbprint(half), use: 'sig', alg: algorithm })
 }
 
+async function sealPrivateKey(kid: string, key: KeyObject, belonging: Belonging, kek: KekSource): Promise<string> {
+  const bytes = Buffer.from(JSON.stringify(key.export({ format: 'jwk' })))
+  try {
+    const context = { kid, issuer: belonging.issuer, purpose: belonging.purpose }
+    return await seal(bytes, { kek, contentType, context })
+  } finally {
+    bytes.fill(0)
+  }
+}
+
 /** A fresh key pair, its private half sealed. */
 export async function mintKey(belonging: Belonging, kek: KekSource): Promise<MintedKey> {
   const { privateKey } =
@@ -30,19 +40,19 @@ export async function mintKey(belonging: Belonging, kek: KekSource): Promise<Min
       ? generateKeyPairSync('ed25519')
       : generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = await publicJwk(privateKey, belonging.algorithm)
-  const bytes = Buffer.from(JSON.stringify(privateKey.export({ format: 'jwk' })))
-  try {
-    const context = { kid: jwk.kid, issuer: belonging.issuer, purpose: belonging.purpose }
-    return { kid: jwk.kid, publicJwk: jwk, sealedPrivateKey: await seal(bytes, { kek, contentType, context }) }
-  } finally {
-    bytes.fill(0)
-  }
+  return { kid: jwk.kid, publicJwk: jwk, sealedPrivateKey: await sealPrivateKey(jwk.kid, privateKey, belonging, kek) }
 }
 
 /** A key whose private half was opened, and whose public half was derived from it rather than believed. */
 export interface OpenedKey {
   readonly publicJwk: PublicJwk
   readonly privateKey: KeyObject
+}
+
+/** Seals a private key anew under the current key-encryption key; the key itself does not change. */
+export async function resealKey(record: KeyRecord, belonging: Belonging, kek: KekSource): Promise<string> {
+  const { privateKey } = await openKey(record, belonging, kek)
+  return await sealPrivateKey(record.kid, privateKey, belonging, kek)
 }
 
 /**

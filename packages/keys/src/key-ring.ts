@@ -84,6 +84,12 @@ export interface RevokeOutcome {
   readonly activeKid: string
 }
 
+export interface RewrapOutcome {
+  /** The current key-encryption key; every private key of the ring is sealed under it now. */
+  readonly kekId: string
+  readonly rewrappedKids: readonly string[]
+}
+
 export interface KeyRing {
   readonly name: string
   readonly issuer: string
@@ -118,6 +124,10 @@ export interface KeyRing {
    * Users stay signed in, since refresh tokens are not signed.
    */
   revoke(kid: string, options: RevokeOptions): Promise<RevokeOutcome>
+  /** Seals every private key anew that is not under the current key-encryption key. May be repeated. */
+  rewrap(options?: Requested): Promise<RewrapOutcome>
+  /** Takes every step that is due, as the scheduler would: finishes what a crash has left half done. */
+  resume(): Promise<void>
   /** Reads the store again now. */
   refresh(): Promise<void>
   /** Stops the scheduler and the watching of the store. */

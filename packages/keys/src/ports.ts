@@ -24,7 +24,7 @@ export interface AuditActor {
 
 /** What must not happen unrecorded. Recorded before the effect is visible; if it cannot be written, the action fails. */
 export interface KeyAuditEvent {
-  readonly action: 'key.create' | 'key.publish' | 'key.activate' | 'key.retire' | 'key.revoke'
+  readonly action: 'key.create' | 'key.publish' | 'key.activate' | 'key.retire' | 'key.revoke' | 'key.rewrap'
   readonly outcome: 'allowed' | 'denied'
   readonly actor: AuditActor
   readonly target: { readonly type: 'key'; readonly id: string }

@@ -1,9 +1,16 @@
-import type { KekSource } from '@countersign/sealing'
+import { type KekSource, sealedWith } from '@countersign/sealing'
 import type { Clock } from '@countersign/tokens'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import type { KeyRingEvent } from './events.ts'
-import { mintKey } from './key-material.ts'
-import type { ActivateOptions, Requested, RevokeOptions, RevokeOutcome, RotateOutcome } from './key-ring.ts'
+import { mintKey, resealKey } from './key-material.ts'
+import type {
+  ActivateOptions,
+  Requested,
+  RevokeOptions,
+  RevokeOutcome,
+  RewrapOutcome,
+  RotateOutcome,
+} from './key-ring.ts'
 import { KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
 import type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'
@@ -18,7 +25,9 @@ import {
   foundRing,
   isStandby,
   type MintedKey,
+  noteLife,
   publish,
+  reseal,
   retire,
   revoke,
   standbyKey,
@@ -43,6 +52,9 @@ export interface RingCommands {
   rotate(options: Requested): Promise<RotateOutcome>
   activate(kid: string, options: ActivateOptions): Promise<void>
   revoke(kid: string, options: RevokeOptions): Promise<RevokeOutcome>
+  rewrap(options: Requested): Promise<RewrapOutcome>
+  /** Notes in the ring how long this process lets tokens live, if that is longer than noted. */
+  noteLife(): Promise<void>
   /** Takes a step of the schedule, if it is still there to be taken. */
   take(step: Step): Promise<void>
   /** Consumers that did not have the key when they were last asked for. */
@@ -72,6 +84,16 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   const { identity, view, store, kek, clock, policy, audit, confirmations, emit } = options
   const lastMissing = new Map<string, readonly string[]>()
 
+  async function write(event: KeyAuditEvent): Promise<void> {
+    try {
+      await audit?.record(event)
+    } catch (error) {
+      throw new KeysError('audit_failed', `the change of the key ${event.target.id} could not be recorded`, {
+        cause: error,
+      })
+    }
+  }
+
   async function record(
     { transitions, document }: Change,
     outcome: KeyAuditEvent['outcome'],
@@ -80,12 +102,9 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   ): Promise<void> {
     for (const { kid, from, to } of transitions) {
       const details = { ring: identity.name, version: document.version, from, to }
-      const event = { action: actions[to], outcome, actor, target: { type: 'key', id: kid } as const, details }
-      try {
-        await audit?.record(reason === undefined ? event : { ...event, reason })
-      } catch (error) {
-        throw new KeysError('audit_failed', `the change of the key ${kid} could not be recorded`, { cause: error })
-      }
+      const action = from === null ? 'key.create' : actions[to]
+      const event = { action, outcome, actor, target: { type: 'key', id: kid } as const, details }
+      await write(reason === undefined ? event : { ...event, reason })
     }
   }
 
@@ -118,8 +137,11 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
         await view.refresh()
       }
     }
-    throw new KeysError('store_contended', `the ring ${identity.name} was changed by others ${lost} times in a row`)
+    throw contended(lost)
   }
+
+  const contended = (lost: number): KeysError =>
+    new KeysError('store_contended', `the ring ${identity.name} was changed by others ${lost} times in a row`)
 
   /** Commands of one process follow each other, so that they do not lose races against themselves. */
   let tail: Promise<unknown> = Promise.resolve()
@@ -172,10 +194,48 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       } catch (error) {
         throw new KeysError('store_failed', `the ring ${identity.name} could not be read`, { cause: error })
       }
-      if (existing !== undefined) return await view.refresh()
+      if (existing !== undefined) {
+        await view.refresh()
+        return await noteLifeNow()
+      }
       const time = (await store.now?.()) ?? clock.now()
-      if (await commit(foundRing(identity, await mint(), time), { type: 'system' }, undefined)) return
+      const change = foundRing(identity, await mint(), time, policy.accessTokenLifeSeconds)
+      if (await commit(change, { type: 'system' }, undefined)) return
     }
+    throw contended(mostLostRaces)
+  }
+
+  async function noteLifeNow(): Promise<void> {
+    await pursue<void>({}, (document) => {
+      const change = noteLife(document, view.now(), policy.accessTokenLifeSeconds)
+      return change === undefined ? { met: undefined } : { change }
+    })
+  }
+
+  async function rewrapNow({ actor = { type: 'system' } }: Requested): Promise<RewrapOutcome> {
+    await view.refresh()
+    const rewrapped = new Set<string>()
+    return await pursue<RewrapOutcome>({ actor }, async (document) => {
+      const { id } = await kek.current()
+      const stale = document.keys.filter(
+        (key) => key.sealedPrivateKey !== undefined && sealedWith(key.sealedPrivateKey) !== id,
+      )
+      if (stale.length === 0) return { met: { kekId: id, rewrappedKids: [...rewrapped] } }
+      const sealed = new Map<string, string>()
+      for (const key of stale) {
+        sealed.set(key.kid, await resealKey(key, identity, kek))
+        rewrapped.add(key.kid)
+        const target = { type: 'key', id: key.kid } as const
+        await write({
+          action: 'key.rewrap',
+          outcome: 'allowed',
+          actor,
+          target,
+          details: { ring: identity.name, kek: id },
+        })
+      }
+      return { change: reseal(document, sealed, view.now()) }
+    })
   }
 
   async function rotateNow(requested: Requested): Promise<RotateOutcome> {
@@ -196,7 +256,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
         return { met: { done: false, standbyKid: standby.kid, activatesAt: lawfulAt(standby), waitingFor } }
       }
       goal = { kid: standby.kid, previousKid: active.kid }
-      return { change: activate(document, standby.kid, view.now()) }
+      return { change: activate(document, standby.kid, view.now(), policy.accessTokenLifeSeconds) }
     })
   }
 
@@ -225,7 +285,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       if (key.state !== 'published') return await refuseActivation(key, actor, `it is ${key.state}`)
       const waitingFor = force === undefined ? await waitsFor(key, activeKey(document)) : []
       if (waitingFor.length > 0) return await refuseActivation(key, actor, waitingFor.join(', '))
-      return { change: activate(document, kid, view.now()) }
+      return { change: activate(document, kid, view.now(), policy.accessTokenLifeSeconds) }
     })
   }
 
@@ -244,7 +304,9 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       const kids = leaked.map((one) => one.kid)
       const standby = document.keys.find((one) => one.state === 'published' && !kids.includes(one.kid))
       const successor = kids.includes(activeKey(document).kid) ? (standby?.kid ?? (await mint())) : undefined
-      return { change: revoke(document, kids, reason, view.now(), successor) }
+      return {
+        change: revoke(document, kids, { reason, lifeSeconds: policy.accessTokenLifeSeconds }, view.now(), successor),
+      }
     })
   }
 
@@ -265,7 +327,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       const now = view.snapshot.document
       const same = findKey(now, step.kid)
       if (same?.state !== 'published' || (await waitsFor(same, activeKey(now))).length > 0) return
-      await commit(activate(now, step.kid, view.now()), actor, undefined)
+      await commit(activate(now, step.kid, view.now(), policy.accessTokenLifeSeconds), actor, undefined)
     }
   }
 
@@ -274,6 +336,8 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     rotate: (requested) => inTurn(() => rotateNow(requested)),
     activate: (kid, requested) => inTurn(() => activateNow(kid, requested)),
     revoke: (kid, requested) => inTurn(() => revokeNow(kid, requested)),
+    rewrap: (requested) => inTurn(() => rewrapNow(requested)),
+    noteLife: () => inTurn(noteLifeNow),
     take: (step) => inTurn(() => takeNow(step)),
     missing: (kid) => lastMissing.get(kid) ?? [],
     settled: async () => {

@@ -18,6 +18,8 @@ export interface RingSchedulerOptions {
 }
 
 export interface RingScheduler {
+  /** Takes what is due now. Rejects with the first step's failure, after having tried the others. */
+  resume(): Promise<void>
   /** Stops, and resolves when a look that was under way is over. */
   close(): Promise<void>
 }
@@ -33,19 +35,28 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
   let closed = false
   let cancel = (): void => {}
 
-  /** @returns false when the step failed: the rest waits for the next look */
-  async function take(step: Step): Promise<boolean> {
-    try {
-      await commands.take(step)
-      for (const one of told) if (one.startsWith(`${step.kind} `)) told.delete(one)
-      return true
-    } catch (error) {
-      const code = isKeysError(error) ? error.code : 'store_failed'
-      const once = `${step.kind} ${code}`
-      if (!told.has(once)) emit({ type: 'schedule.failed', ring: name, step: step.kind, code, error })
-      told.add(once)
-      return false
+  /** Takes each due step once, those too that come due by others; one that fails or has to wait blocks no other. */
+  async function takeDue(): Promise<unknown[]> {
+    const failures: unknown[] = []
+    const tried = new Set<string>()
+    const nameOf = (step: Step): string => `${step.kind} ${step.kind === 'mint' ? '' : step.kid}`
+    for (let steps = 0; !closed && steps < mostStepsPerLook; steps += 1) {
+      const due = schedule(view.snapshot.document, policy, view.ages)
+      const step = due.find((one) => one.inSeconds <= 0 && !tried.has(nameOf(one)))
+      if (step === undefined) break
+      tried.add(nameOf(step))
+      try {
+        await commands.take(step)
+        for (const one of told) if (one.startsWith(`${step.kind} `)) told.delete(one)
+      } catch (error) {
+        failures.push(error)
+        const code = isKeysError(error) ? error.code : 'step_failed'
+        const once = `${step.kind} ${code}`
+        if (!told.has(once)) emit({ type: 'schedule.failed', ring: name, step: step.kind, code, error })
+        told.add(once)
+      }
     }
+    return failures
   }
 
   function tellAge(): void {
@@ -64,13 +75,9 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
     } catch {
       return // told by the view; a step on an old version would only lose its race
     }
-    for (let steps = 0; rotates && !closed && steps < mostStepsPerLook; steps += 1) {
-      const before = view.snapshot.document.version
-      const due = schedule(view.snapshot.document, policy, view.ages).find(({ inSeconds }) => inSeconds <= 0)
-      if (due === undefined || !(await take(due))) break
-      // Somebody else was first, or a consumer is still missing: the next look will see.
-      if (view.snapshot.document.version === before) break
-    }
+    // Another process may have activated a key without knowing how long this one lets tokens live.
+    await commands.noteLife().catch(() => {})
+    if (rotates) await takeDue()
     tellAge()
   }
 
@@ -84,6 +91,11 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
   arm(0)
 
   return {
+    async resume() {
+      await view.refresh()
+      const [first] = await takeDue()
+      if (first !== undefined) throw first
+    },
     async close() {
       closed = true
       cancel()

@@ -72,8 +72,20 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
   let storeTime: { readonly now: number; readonly ms: number } | undefined
   let failing = false
 
-  const now = (): number =>
-    storeTime === undefined ? clock.now() : storeTime.now + (clock.monotonicMs() - storeTime.ms) / 1000
+  /** The wall clock's lead over the monotonic one, at its most so far. */
+  let lead = Number.NEGATIVE_INFINITY
+
+  /**
+   * Instants that are stored come from here. Never behind what this process has ever taken for the time: an instant that
+   * is too late makes others wait longer, one that is too early, after the wall clock has stepped back, would let them
+   * activate or retire a key before its time.
+   */
+  function now(): number {
+    const seconds = clock.monotonicMs() / 1000
+    if (storeTime !== undefined) return storeTime.now + seconds - storeTime.ms / 1000
+    lead = Math.max(lead, clock.now() - seconds)
+    return lead + seconds
+  }
 
   function leaseLeftSeconds(): number {
     if (lease === undefined) return 0
@@ -131,11 +143,27 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
         next.set(record.kid, Object.assign(known, { sealed: record.sealedPrivateKey }))
         continue
       }
-      const term = { usableUntilMs: Number.POSITIVE_INFINITY }
+      const term = { usableUntilMs: 0 }
       const signer = signerOf(record, opened, term)
       next.set(record.kid, Object.assign(term, opened, { sealed: record.sealedPrivateKey ?? '', signer }))
     }
     return next
+  }
+
+  /** Until when each key's signer works: the active one's for good, its predecessor's for the lease, no other. */
+  function setTerms(document: KeyRingDocument, next: ReadonlyMap<string, HeldKey>): void {
+    const states = new Map(document.keys.map((record) => [record.kid, record]))
+    for (const keys of [held, next]) {
+      for (const [kid, key] of keys) {
+        const record = states.get(kid)
+        if (record?.state === 'active') key.usableUntilMs = Number.POSITIVE_INFINITY
+        else if (record?.state !== 'retiring') key.usableUntilMs = 0
+        else {
+          const leftSeconds = Math.max(0, policy.signerLeaseSeconds - sightings.elapsed(record))
+          key.usableUntilMs = Math.min(key.usableUntilMs, clock.monotonicMs() + leftSeconds * 1000)
+        }
+      }
+    }
   }
 
   function tell(before: KeyRingDocument | undefined, after: Snapshot): void {
@@ -172,15 +200,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
       // Another adoption may have come first while the keys were being opened.
       if (snapshot !== undefined && snapshot.document.version >= document.version) return
       sightings.observe(document, now(), lease?.ms)
-      const graceMs = clock.monotonicMs() + policy.signerLeaseSeconds * 1000
-      for (const [kid, key] of held) {
-        const revoked = document.keys.some((record) => record.kid === kid && record.state === 'revoked')
-        if (kid !== active.kid) key.usableUntilMs = revoked ? 0 : Math.min(key.usableUntilMs, graceMs)
-      }
-      for (const [kid, key] of next) {
-        if (kid === active.kid) key.usableUntilMs = Number.POSITIVE_INFINITY
-        else if (key.usableUntilMs === Number.POSITIVE_INFINITY) key.usableUntilMs = 0
-      }
+      setTerms(document, next)
       held = next
       const visible = document.keys.filter(isPublic).flatMap(({ kid }) => next.get(kid)?.publicJwk ?? [])
       const publicKeys = new Map(visible.map((key) => [key.kid, key]))
@@ -243,7 +263,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
     },
     ages: { ...sightings, signingFor },
     now,
-    skewSeconds: () => Math.abs(clock.now() - now()),
+    skewSeconds: () => (storeTime === undefined ? 0 : Math.abs(clock.now() - now())),
     leaseLeftSeconds,
     signer() {
       const signer = snapshot === undefined ? undefined : held.get(snapshot.active.kid)?.signer

@@ -22,6 +22,12 @@ export function propagationLeft(key: KeyRecord, policy: ResolvedKeyPolicy, ages:
   return policy.propagationSeconds - (key.state === 'published' ? ages.elapsed(key) : 0)
 }
 
+/** How long a retiring key stays visible: longer than the policy says if some process signs longer-lived tokens. */
+function overlapOf(key: KeyRecord, policy: ResolvedKeyPolicy): number {
+  const needed = (key.longestLifeSeconds ?? 0) + policy.signerLeaseSeconds + policy.skewSeconds
+  return Math.max(policy.overlapSeconds, needed)
+}
+
 /** Everything that is to come, each with its time, those that are due with 0 or less. */
 export function schedule(document: KeyRingDocument, policy: ResolvedKeyPolicy, ages: Ages): readonly Step[] {
   const steps: Step[] = []
@@ -31,7 +37,7 @@ export function schedule(document: KeyRingDocument, policy: ResolvedKeyPolicy, a
   for (const key of document.keys) {
     if (key.state === 'pending') steps.push({ kind: 'publish', kid: key.kid, inSeconds: 0 })
     if (key.state === 'retiring') {
-      steps.push({ kind: 'retire', kid: key.kid, inSeconds: policy.overlapSeconds - ages.elapsed(key) })
+      steps.push({ kind: 'retire', kid: key.kid, inSeconds: overlapOf(key, policy) - ages.elapsed(key) })
     }
   }
   if (standby === undefined) {

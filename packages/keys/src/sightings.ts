@@ -27,8 +27,6 @@ export function createSightings(clock: Clock): Sightings {
   return {
     observe(document, now, previouslyMs) {
       const atMs = clock.monotonicMs()
-      // Whoever wrote the newest instant has been there, so it is at least that late, whatever this clock says.
-      const latest = Math.max(now, document.updatedAt)
       const next = new Map<string, Sighting>()
       for (const key of document.keys) {
         const name = nameOf(key)
@@ -37,7 +35,8 @@ export function createSightings(clock: Clock): Sightings {
           next.set(name, known)
           continue
         }
-        const stored = Math.max(0, latest - enteredAt(key))
+        // By this clock alone: that a newer instant is stored proves nothing, since a clock that ran ahead may have stored it.
+        const stored = Math.max(0, now - enteredAt(key))
         // It was not so at the last reading: it cannot have been so for longer than that, if the writer's clock is slow.
         const most = previouslyMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, atMs - previouslyMs) / 1000
         next.set(name, { atMs, before: Math.min(stored, most) })

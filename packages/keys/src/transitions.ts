@@ -76,19 +76,30 @@ function stamp(document: KeyRingDocument, now: number): number {
   return Math.max(Math.round(now * 1000) / 1000, document.updatedAt)
 }
 
-function moved(key: KeyRecord, to: KeyState, at: number, reason?: string): KeyRecord {
+/** What some moves bring along. */
+interface MoveDetails {
+  /** With `active`: the longest life of the tokens to come. */
+  readonly lifeSeconds?: number
+  /** With `revoked`. */
+  readonly reason?: string
+}
+
+function moved(key: KeyRecord, to: KeyState, at: number, { lifeSeconds, reason }: MoveDetails): KeyRecord {
   if (!edges[key.state].includes(to)) {
     throw new KeysError('wrong_state', `the key ${key.kid} is ${key.state}: it cannot become ${to}`)
   }
   const { sealedPrivateKey, ...rest } = key
   const kept = sealedPrivateKey === undefined ? rest : key
   if (to === 'published') return { ...kept, state: to, publishedAt: at }
-  if (to === 'active') return { ...kept, state: to, activatedAt: at }
+  if (to === 'active') return { ...kept, state: to, activatedAt: at, ...longestLife(lifeSeconds) }
   if (to === 'retiring') return { ...kept, state: to, retiringAt: at }
   // The private half is destroyed with the last reason to have it.
   if (to === 'retired') return { ...rest, state: to, retiredAt: at }
   return { ...rest, state: 'revoked', revokedAt: at, ...(reason === undefined ? {} : { revokedReason: reason }) }
 }
+
+const longestLife = (lifeSeconds: number | undefined): Pick<KeyRecord, 'longestLifeSeconds'> =>
+  lifeSeconds === undefined ? {} : { longestLifeSeconds: lifeSeconds }
 
 /** Keys move by `moves` (kid → state), `added` ones join at the end. */
 function change(
@@ -96,7 +107,7 @@ function change(
   now: number,
   moves: ReadonlyMap<string, KeyState>,
   added: readonly KeyRecord[] = [],
-  reason?: string,
+  details: MoveDetails = {},
 ): Change {
   const at = stamp(document, now)
   const transitions: Transition[] = []
@@ -104,7 +115,7 @@ function change(
     const to = moves.get(key.kid)
     if (to === undefined) return key
     transitions.push({ kid: key.kid, from: key.state, to })
-    return moved(key, to, at, reason)
+    return moved(key, to, at, details)
   })
   for (const key of added) transitions.push({ kid: key.kid, from: null, to: key.state })
   const retired = kept.filter(({ state }) => state === 'retired')
@@ -116,14 +127,24 @@ function change(
 /** What is known of a fresh key before the ring takes it in. */
 export type MintedKey = Pick<KeyRecord, 'kid' | 'publicJwk'> & { readonly sealedPrivateKey: string }
 
+const signingAtOnce = (key: MintedKey, at: number, lifeSeconds: number): KeyRecord => ({
+  ...key,
+  state: 'active',
+  createdAt: at,
+  publishedAt: at,
+  activatedAt: at,
+  longestLifeSeconds: lifeSeconds,
+})
+
 /** A new ring. Its first key signs at once, since nobody holds a cache yet. */
 export function foundRing(
   identity: Pick<KeyRingDocument, 'name' | 'purpose' | 'issuer' | 'algorithm'>,
   key: MintedKey,
   now: number,
+  lifeSeconds: number,
 ): Change {
   const at = Math.round(now * 1000) / 1000
-  const first: KeyRecord = { ...key, state: 'active', createdAt: at, publishedAt: at, activatedAt: at }
+  const first = signingAtOnce(key, at, lifeSeconds)
   return {
     document: { format: 1, ...identity, version: 1, updatedAt: at, keys: [first] },
     transitions: [{ kid: key.kid, from: null, to: 'active' }],
@@ -139,15 +160,31 @@ export function publish(document: KeyRingDocument, kid: string, now: number): Ch
 }
 
 /** The only way to a new active key: the old one retires in the same step, so there is exactly one at every version. */
-export function activate(document: KeyRingDocument, kid: string, now: number): Change {
-  return change(
-    document,
-    now,
-    new Map<string, KeyState>([
-      [activeKey(document).kid, 'retiring'],
-      [kid, 'active'],
-    ]),
-  )
+export function activate(document: KeyRingDocument, kid: string, now: number, lifeSeconds: number): Change {
+  const moves = new Map<string, KeyState>([
+    [activeKey(document).kid, 'retiring'],
+    [kid, 'active'],
+  ])
+  return change(document, now, moves, [], { lifeSeconds })
+}
+
+/** Notes that the active key signs longer-lived tokens than was noted; `undefined` when that is known. */
+export function noteLife(document: KeyRingDocument, now: number, lifeSeconds: number): Change | undefined {
+  const active = activeKey(document)
+  if ((active.longestLifeSeconds ?? 0) >= lifeSeconds) return undefined
+  const { document: next } = change(document, now, new Map())
+  const keys = next.keys.map((key) => (key.kid === active.kid ? { ...key, ...longestLife(lifeSeconds) } : key))
+  return { document: { ...next, keys }, transitions: [] }
+}
+
+/** Puts private keys in place that were sealed anew; the keys themselves stay what they are. */
+export function reseal(document: KeyRingDocument, sealed: ReadonlyMap<string, string>, now: number): Change {
+  const { document: next } = change(document, now, new Map())
+  const keys = next.keys.map((key) => {
+    const sealedPrivateKey = sealed.get(key.kid)
+    return sealedPrivateKey === undefined || key.sealedPrivateKey === undefined ? key : { ...key, sealedPrivateKey }
+  })
+  return { document: { ...next, keys }, transitions: [] }
 }
 
 export function retire(document: KeyRingDocument, kid: string, now: number): Change {
@@ -161,18 +198,15 @@ export function retire(document: KeyRingDocument, kid: string, now: number): Cha
 export function revoke(
   document: KeyRingDocument,
   kids: readonly string[],
-  reason: string,
+  details: { readonly reason: string; readonly lifeSeconds: number },
   now: number,
   successor?: string | MintedKey,
 ): Change {
   const moves = new Map<string, KeyState>(kids.map((kid) => [kid, 'revoked']))
   if (typeof successor === 'string') moves.set(successor, 'active')
   const at = stamp(document, now)
-  const added: KeyRecord[] =
-    typeof successor === 'object'
-      ? [{ ...successor, state: 'active', createdAt: at, publishedAt: at, activatedAt: at }]
-      : []
-  return change(document, now, moves, added, reason)
+  const added = typeof successor === 'object' ? [signingAtOnce(successor, at, details.lifeSeconds)] : []
+  return change(document, now, moves, added, details)
 }
 
 /** Whether `later` can have come out of `earlier`: no version and no state goes back, no key is lost but a retired one. */
