@@ -87,7 +87,7 @@ function checkReach(context: Context, audiences: readonly string[], scopes: read
 function checkOriginText(text: string): void {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const secure = url !== undefined && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
-  if (!secure || url.origin !== text) {
+  if (!secure || url.origin !== text || text.includes('*')) {
     throw refuse(
       'origins',
       'expected scheme, host and port exactly as a browser sends them; https, or http on loopback',

@@ -75,7 +75,7 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     subject: user.id,
     sessionId: session.id,
     clientId: client.id,
-    refresh: { token: refreshToken, expiresAt: successor.expiresAt, delivery: client.refreshDelivery },
+    refresh: { token: refreshToken, expiresInSeconds: successor.expiresAt - now, delivery: client.refreshDelivery },
   }
 }
 

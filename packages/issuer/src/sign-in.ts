@@ -132,7 +132,7 @@ async function openSession(
     refresh:
       refreshToken === undefined || refresh === null
         ? null
-        : { token: refreshToken, expiresAt: refresh.expiresAt, delivery: client.refreshDelivery },
+        : { token: refreshToken, expiresInSeconds: refresh.expiresAt - now, delivery: client.refreshDelivery },
   }
 }
 

@@ -62,7 +62,8 @@ export interface TokenAnswer {
   readonly clientId: string
   readonly refresh: {
     readonly token: string
-    readonly expiresAt: number
+    /** Unused until then, it is refused. */
+    readonly expiresInSeconds: number
     /** How it must travel. */
     readonly delivery: 'cookie' | 'body'
   } | null

@@ -22,11 +22,11 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   const { headers } = request
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new HttpRefused(415, refusal('content_encoding'), true)
+    throw new HttpRefused(415, refusal('content_encoding'), { hangUp: true })
   }
   const announced = headers['content-length']
   if (announced !== undefined && Number(announced) > maxBodyBytes) {
-    throw new HttpRefused(413, refusal('body_too_large'), true)
+    throw new HttpRefused(413, refusal('body_too_large'), { hangUp: true })
   }
   if (request.readableEnded || 'body' in request) {
     throw new BodyTaken('mount the issuer before any body parser: it reads its own, bounded')
@@ -39,7 +39,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
       size += chunk.length
       if (size > maxBodyBytes) {
         request.pause()
-        reject(new HttpRefused(413, refusal('body_too_large'), true))
+        reject(new HttpRefused(413, refusal('body_too_large'), { hangUp: true }))
         return
       }
       if (first === undefined) {

@@ -7,11 +7,14 @@ export class HttpRefused extends Error {
   readonly error: IssuerError
   /** Ends the connection: what is left of the body is not worth reading. */
   readonly hangUp: boolean
-  constructor(status: number, error: IssuerError, hangUp = false) {
+  /** What the body says beside the error. */
+  readonly members: Readonly<Record<string, string>>
+  constructor(status: number, error: IssuerError, also: { hangUp?: boolean; members?: Record<string, string> } = {}) {
     super(error.message)
     this.status = status
     this.error = error
-    this.hangUp = hangUp
+    this.hangUp = also.hangUp ?? false
+    this.members = also.members ?? {}
   }
 }
 

@@ -213,6 +213,7 @@ function answerError(exchange: Exchange, thrown: unknown, onEvent: OnIssuerEvent
   if (error.retryAfterSeconds !== undefined) exchange.headers.push('Retry-After', String(error.retryAfterSeconds))
   if (refused?.hangUp === true) exchange.headers.push('Connection', 'close')
   answer(exchange, status, {
+    ...refused?.members,
     error: error.code,
     error_description: error.message,
     error_uri: `${exchange.face.errorsUrl}#${error.code}`,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isIssuerError } from '../errors.ts'
 import { refusal } from '../refusals.ts'
 import type { ClientCredentials, SessionCredential, SessionStatus } from '../types.ts'
 import { hasType } from './body.ts'
@@ -6,6 +7,7 @@ import { readBasic } from './client-credentials-of.ts'
 import { allowOriginOf } from './cors.ts'
 import { answer, type Exchange, type Handler, whence } from './exchange.ts'
 import { type Form, parseForm } from './form.ts'
+import { HttpRefused } from './http-refused.ts'
 import { readJson } from './json.ts'
 import { answerTokens } from './token-routes.ts'
 
@@ -65,8 +67,14 @@ export const signOutRoute: Handler = async (exchange) => {
 export const statusRoute: Handler = async (exchange) => {
   const named = clientNamedIn(exchange.query)
   await allowOriginOf(exchange, named)
-  const credential = await credentialOf(exchange, undefined, named)
-  answer(exchange, 200, onTheWire(await exchange.face.issuer.status(credential)))
+  try {
+    const credential = await credentialOf(exchange, undefined, named)
+    answer(exchange, 200, onTheWire(await exchange.face.issuer.status(credential)))
+  } catch (error) {
+    if (!isIssuerError(error) || error.code !== 'temporarily_unavailable') throw error
+    // "Nobody" would send somebody who is signed in to the sign-in page.
+    throw new HttpRefused(503, error, { members: { state: 'unavailable' } })
+  }
 }
 
 function clientNamedIn(query: string | undefined): string | undefined {

@@ -92,8 +92,8 @@ function targetOf(form: Form): Target {
 export function answerTokens(exchange: Exchange, tokens: TokenAnswer): void {
   const { refresh } = tokens
   if (refresh !== null && refresh.delivery === 'cookie') {
-    const life = Math.max(1, refresh.expiresAt - Math.floor(Date.now() / 1000))
-    exchange.headers.push('Set-Cookie', exchange.face.cookies.set(tokens.clientId, refresh.token, life))
+    const cookie = exchange.face.cookies.set(tokens.clientId, refresh.token, refresh.expiresInSeconds)
+    exchange.headers.push('Set-Cookie', cookie)
   }
   answer(exchange, 200, {
     access_token: tokens.accessToken,

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { basic, claimsOf, type Service, signInBody, startService, withAda } from './service.ts'
+
+let service: Service
+let ada: { clientId: string; userId: string }
+beforeEach(async () => {
+  service = await startService()
+  ada = await withAda(service)
+})
+afterEach(() => service.close())
+
+async function signedIn(
+  fields: Record<string, unknown> = {},
+): Promise<{ refresh: string; access: string; sid: string }> {
+  const { body } = await service.postJson('/auth/sign-in', signInBody(fields))
+  return { refresh: body.refresh_token, access: body.access_token, sid: String(claimsOf(body.access_token).sid) }
+}
+const refresh = (token: string, fields: Record<string, string> = {}) =>
+  service.post('/oauth/token', {
+    grant_type: 'refresh_token',
+    refresh_token: token,
+    client_id: 'countersign-cli',
+    ...fields,
+  })
+
+async function isActive(token: string): Promise<boolean> {
+  const name = `introspector-${Math.random().toString(36).slice(2)}`
+  const { secret } = await service.client({ name })
+  const { body } = await service.post('/oauth/introspect', { token }, { authorization: basic(name, secret) })
+  return body.active
+}
+
+describe('a refresh token', () => {
+  it('gives a new pair in the same session', async () => {
+    const first = await signedIn()
+    const second = await refresh(first.refresh)
+    expect(second.status).toBe(200)
+    expect(second.body.refresh_token).not.toBe(first.refresh)
+    expect(claimsOf(second.body.access_token)).toMatchObject({ sub: ada.userId, sid: first.sid, aud: 'agent-api' })
+    expect((await refresh(second.body.refresh_token)).status).toBe(200)
+    expect(await isActive(first.access)).toBe(true)
+    expect(service.audits.map(({ action }) => action)).toContain('session.refresh')
+  })
+
+  it('is stored as its hash only', async () => {
+    const { refresh: token, sid } = await signedIn()
+    expect(JSON.stringify(await service.stores.sessions.byId(sid))).not.toContain(token.slice(11))
+    expect(await service.stores.sessions.byRefresh(token)).toBeUndefined()
+  })
+
+  it('that comes a second time ends its session, all its tokens and nothing else', async () => {
+    const other = await signedIn()
+    const stolen = await signedIn()
+    const next = await refresh(stolen.refresh)
+    service.clock.pass(30)
+    const again = await refresh(stolen.refresh)
+    expect([again.status, again.body.error]).toEqual([400, 'invalid_grant'])
+    expect((await refresh(next.body.refresh_token)).status).toBe(400)
+    expect(await isActive(stolen.access)).toBe(false)
+    expect(await isActive(next.body.access_token)).toBe(false)
+    expect(await isActive(other.access)).toBe(true)
+    expect((await refresh(other.refresh)).status).toBe(200)
+
+    const now = service.clock.now()
+    expect(service.events).toContainEqual({
+      type: 'refresh_reused',
+      sessionId: stolen.sid,
+      clientId: ada.clientId,
+      presentedBy: ada.clientId,
+      firstUsedAt: now - 30,
+      usedAgainAt: now,
+    })
+    const reuse = service.audits.find(({ action }) => action === 'refresh.reuse')
+    expect(reuse).toMatchObject({ outcome: 'denied', details: { firstUsedAt: now - 30, usedAgainAt: now } })
+  })
+
+  it('is spent by exactly one of 20 at once, and the session does not survive them', async () => {
+    const { refresh: token, sid } = await signedIn()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(token)))
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 400)).toHaveLength(19)
+    expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+  })
+
+  it('is refused to another client, and stays good for its own', async () => {
+    await service.client({ name: 'other', type: 'public', grants: ['sign_in', 'refresh_token'] })
+    const { refresh: token } = await signedIn()
+    const answer = await refresh(token, { client_id: 'other' })
+    expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
+    expect((await refresh(token)).status).toBe(200)
+  })
+
+  it('once spent, ends its session even when another client shows it', async () => {
+    await service.client({ name: 'other', type: 'public', grants: ['sign_in', 'refresh_token'] })
+    const { refresh: token, sid } = await signedIn()
+    await refresh(token)
+    await refresh(token, { client_id: 'other' })
+    expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+  })
+
+  it('lets the scope shrink and never grow', async () => {
+    const { refresh: token } = await signedIn({ scope: 'agents:read' })
+    const grown = await refresh(token, { scope: 'agents:read chat:write' })
+    expect([grown.status, grown.body.error]).toEqual([400, 'invalid_scope'])
+    const same = await refresh(token, { scope: 'agents:read' })
+    expect(same.body.scope).toBe('agents:read')
+    const all = await signedIn()
+    const less = await refresh(all.refresh, { scope: 'chat:write' })
+    expect(less.body.scope).toBe('chat:write')
+    // RFC 6749 section 6: the refresh token keeps what was granted.
+    expect((await refresh(less.body.refresh_token)).body.scope).toBe('agents:read chat:write')
+  })
+
+  it('stays with its audience', async () => {
+    const { refresh: token } = await signedIn()
+    for (const target of [
+      { audience: 'analytics-service' },
+      { audience: 'nowhere' },
+      { resource: 'https://evil.example' },
+    ]) {
+      const answer = await refresh(token, target)
+      expect([answer.status, answer.body.error]).toEqual([400, 'invalid_target'])
+    }
+    expect((await refresh(token, { resource: 'https://api.example.com/agents' })).status).toBe(200)
+  })
+
+  it.each([
+    ['unknown', 'cs_refresh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    ['without its prefix', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    ['an access token', 'a.b.c'],
+  ])('that is %s is refused', async (_what, token) => {
+    const answer = await refresh(token)
+    expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
+  })
+
+  it('ends unused after 30 days, and used after 90', async () => {
+    const day = 86_400
+    const idle = await signedIn()
+    service.clock.pass(30 * day)
+    expect((await refresh(idle.refresh)).status).toBe(400)
+
+    let { refresh: token } = await signedIn()
+    for (let used = 0; used < 3; used += 1) {
+      service.clock.pass(29 * day)
+      const next = await refresh(token)
+      expect(next.status).toBe(200)
+      token = next.body.refresh_token
+    }
+    service.clock.pass(3 * day - 60)
+    const last = await refresh(token)
+    expect([last.status, last.body.expires_in]).toEqual([200, 60])
+    service.clock.pass(60)
+    expect((await refresh(last.body.refresh_token)).status).toBe(400)
+  })
+
+  it.each([
+    ['the user is disabled', () => service.issuer.users.disable('ada@example.com')],
+    ['the password is changed', () => service.issuer.users.setPassword('ada@example.com', 'another password')],
+    ['the operator revokes the session', (sid: string) => service.issuer.sessions.revoke(sid)],
+  ])('ends when %s, with the access token', async (_when, change) => {
+    const { refresh: token, access, sid } = await signedIn()
+    expect(await isActive(access)).toBe(true)
+    await change(sid)
+    expect((await refresh(token)).body.error).toBe('invalid_grant')
+    expect(await isActive(access)).toBe(false)
+  })
+
+  it('ends when its client is disabled', async () => {
+    const { refresh: token, access } = await signedIn()
+    await service.issuer.clients.disable('countersign-cli')
+    expect((await refresh(token)).body.error).toBe('invalid_client')
+    expect(await isActive(access)).toBe(false)
+  })
+
+  it('stays good when the log refuses the record: nothing was spent', async () => {
+    const { refresh: token } = await signedIn()
+    service.failAudit(new Error('disk full'))
+    expect((await refresh(token)).status).toBe(503)
+    service.failAudit(undefined)
+    expect((await refresh(token)).status).toBe(200)
+  })
+
+  it('that is reused ends its session even when the log refuses the record', async () => {
+    const { refresh: token, sid } = await signedIn()
+    await refresh(token)
+    service.failAudit(new Error('disk full'))
+    expect((await refresh(token)).status).toBe(503)
+    expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+  })
+})
