@@ -15,7 +15,7 @@ class StablePlans extends SqliteQueryCompiler {
 }
 
 /** Builds SQL in SQLite's dialect; runs nothing. */
-function sqliteBuilder(): Kysely<Schema> {
+export function sqliteBuilder(): Kysely<Schema> {
   return new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
