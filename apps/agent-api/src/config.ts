@@ -1,0 +1,51 @@
+import { logLevels } from '@countersign/observability'
+import { z } from 'zod'
+import type { StartOptions } from './start-agent-api.ts'
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a port number')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'expected a port up to 65535')
+
+const environment = z.object({
+  COUNTERSIGN_ISSUER: z
+    .url({ protocol: /^https?$/, error: 'expected the URL of the issuer' })
+    .default('http://127.0.0.1:4600'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(4610),
+  RESOURCE: z.url({ protocol: /^https?$/, error: 'expected the URL that clients use' }).optional(),
+  METRICS_PORT: port.optional(),
+  COUNTERSIGN_LOG_LEVEL: z.enum(logLevels).default('info'),
+})
+
+/** What is wrong with the environment, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly lines: readonly string[]
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'))
+    this.lines = lines
+  }
+}
+
+/**
+ * Reads the whole configuration from the environment; an empty variable counts as absent.
+ * @throws ConfigError that names each variable and what was expected
+ */
+export function readConfig(variables: Readonly<Record<string, string | undefined>>): StartOptions {
+  const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = environment.safeParse(set)
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
+  }
+  const { COUNTERSIGN_ISSUER, HOST, PORT, RESOURCE, METRICS_PORT, COUNTERSIGN_LOG_LEVEL } = parsed.data
+  return {
+    issuer: COUNTERSIGN_ISSUER,
+    host: HOST,
+    port: PORT,
+    logLevel: COUNTERSIGN_LOG_LEVEL,
+    ...(RESOURCE === undefined ? {} : { resource: RESOURCE }),
+    ...(METRICS_PORT === undefined ? {} : { metricsPort: METRICS_PORT }),
+  }
+}

@@ -1,0 +1,3 @@
+export { type AgentApi, type AgentApiOptions, createAgentApi } from './create-agent-api.ts'
+export { type AgentApiConsumer, consumer, type Scope } from './scopes.ts'
+export { type RunningAgentApi, type StartOptions, startAgentApi } from './start-agent-api.ts'

@@ -1,0 +1,15 @@
+import type { AuthRouter, ExpressAuth } from '@countersign/express'
+import type { Agent } from '../agents.ts'
+import type { Conversation } from '../conversations.ts'
+import type { OwnedStore } from '../owned-store.ts'
+import type { Scope } from '../scopes.ts'
+
+/** What the routes share. */
+export interface Context {
+  readonly auth: ExpressAuth<Scope>
+  readonly router: AuthRouter<Scope>
+  readonly agents: OwnedStore<Agent>
+  readonly conversations: OwnedStore<Conversation>
+  readonly clock: { now(): number }
+  newId(): string
+}

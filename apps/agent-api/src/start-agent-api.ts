@@ -1,0 +1,89 @@
+import { createGuard, type IssuerGuardOptions } from '@countersign/guard'
+import {
+  createLogger,
+  createMetrics,
+  createReporter,
+  type LogLevel,
+  startMetricsServer,
+} from '@countersign/observability'
+import { createAgentApi } from './create-agent-api.ts'
+import { listen } from './listen.ts'
+import { type AgentApiConsumer, consumer as fleetConsumer } from './scopes.ts'
+
+export interface StartOptions {
+  /** Whose tokens are accepted. */
+  readonly issuer: string
+  /** @default '127.0.0.1' */
+  readonly host?: string
+  /** 0 picks a free one. @default 4610 */
+  readonly port?: number
+  /** @default the fleet's own entry */
+  readonly consumer?: AgentApiConsumer
+  /** Where clients reach this service (RFC 9728). @default the consumer's; on loopback, where it really listens */
+  readonly resource?: string
+  /** How the issuer's keys are read; under a demo key policy `{ demo: { scale } }`. */
+  readonly jwks?: IssuerGuardOptions['jwks']
+  /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
+  readonly metricsPort?: number
+  /** @default 'info' */
+  readonly logLevel?: LogLevel
+  /** Gets whole log lines. @default standard output */
+  readonly logDestination?: { write(line: string): unknown }
+}
+
+export interface RunningAgentApi {
+  readonly url: string
+  readonly metricsUrl: string | undefined
+  /** Lets requests under way end, then stops everything that was started. */
+  close(): Promise<void>
+}
+
+/** Starts the agent API: guard, routes, server, logs and metrics. Nothing stays open if a part cannot start. */
+export async function startAgentApi(options: StartOptions): Promise<RunningAgentApi> {
+  const { issuer, host = '127.0.0.1', port = 4610, consumer = fleetConsumer } = options
+  const metrics = createMetrics()
+  const logger = createLogger({
+    level: options.logLevel ?? 'info',
+    base: { service: 'agent-api' },
+    ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
+  })
+  const report = createReporter({ metrics, logger })
+  // Ended in this order: the server first, since requests under way need the rest.
+  const parts: { close(): Promise<void> }[] = []
+  const close = async (): Promise<void> => {
+    for (const part of parts.splice(0)) await part.close()
+  }
+  try {
+    const listening = await listen(host, port)
+    const { server, url } = listening
+    parts.push(listening)
+    const guard = createGuard({
+      issuer,
+      consumer,
+      resource: options.resource ?? resourceOf(consumer, url),
+      jwks: { onEvent: report.jwks, ...options.jwks },
+      onEvent: report.guard,
+    })
+    parts.push(guard)
+    const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
+    const { app } = createAgentApi({ guard, onFault })
+    server.on('request', report.http).on('request', app)
+    const { metricsPort } = options
+    const metricsServer =
+      metricsPort === undefined
+        ? undefined
+        : await startMetricsServer({ registry: metrics.registry, port: metricsPort })
+    if (metricsServer !== undefined) parts.push(metricsServer)
+    logger.info('the agent API listens', { url, issuer, audience: consumer.audience })
+    return { url, metricsUrl: metricsServer?.url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A loopback address in the matrix names the usual port; a port that was taken must not make clients look there. */
+function resourceOf({ resource }: AgentApiConsumer, url: string): string {
+  if (resource === undefined) return url
+  return new URL(resource).protocol === 'http:' ? url : resource
+}
