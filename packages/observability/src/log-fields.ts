@@ -68,7 +68,7 @@ export const logFields = {
   signal: 'text',
   pid: 'number',
   sink: 'text',
-} as const satisfies Readonly<Record<string, FieldKind>>
+} as const
 
 type ValueOf<Kind extends FieldKind> = Kind extends 'text'
   ? string | Secret<unknown>
