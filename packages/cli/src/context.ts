@@ -44,7 +44,7 @@ export function createContext(io: CliIo, options: GlobalOptions): CommandContext
       env: io.env,
       ...(options.config === undefined ? {} : { file: options.config }),
     })
-    if (!options.json) out.note(`configuration: ${config.file}`)
+    out.note(`configuration: ${config.file}`)
     return config
   }
   return {
@@ -56,7 +56,7 @@ export function createContext(io: CliIo, options: GlobalOptions): CommandContext
     async withService(work) {
       const config = await readConfig()
       const { openTokenService } = await import('@countersign/server')
-      const service = await openTokenService(config)
+      const service = await openTokenService(config, { clock: io.clock })
       try {
         return await work(service)
       } finally {

@@ -40,5 +40,18 @@ export function explainShape(token: string): string | undefined {
   if (token.split('.').some((segment) => segment === '')) return 'One of its segments is empty: it was probably cut.'
   if (token.includes('=')) return 'It has padding (=), which base64url in a token has not.'
   if (/[+/]/u.test(token)) return 'It is in base64, not in base64url.'
+  return explainSignature(token)
+}
+
+/** An Ed25519 or ES256 signature (RFC 8037, RFC 7518 section 3.4): 64 bytes. */
+const signatureCharacters = 86
+
+function explainSignature(token: string): string | undefined {
+  const { length } = token.slice(token.lastIndexOf('.') + 1)
+  if (!/^(?:EdDSA|Ed25519|ES256)$/u.test(String(decodeToken(token).header?.alg))) return undefined
+  if (length > signatureCharacters)
+    return `Its signature is ${length - signatureCharacters} character(s) too long: something was appended.`
+  if (length < signatureCharacters)
+    return `Its signature is ${signatureCharacters - length} character(s) too short: it was cut.`
   return undefined
 }

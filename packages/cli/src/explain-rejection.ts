@@ -89,7 +89,7 @@ function hintFor(
   { keyStatus }: VerificationSettings,
   now: number,
 ): string | null {
-  if (code === 'malformed') return explainShape(token) ?? null
+  if (code === 'malformed' || code === 'bad_signature') return explainShape(token) ?? null
   const { header } = decodeToken(token)
   const kid = header?.kid
   if (code === 'unknown_key' && typeof kid === 'string') {

@@ -18,7 +18,7 @@ export interface Output {
   readonly json: boolean
   /** Once a command: the document with `--json`, else what `write` puts on the page. */
   result(document: unknown, write: (page: Page) => void): void
-  /** Progress and hints, on stderr; silent with `--quiet`. */
+  /** Progress and hints, on stderr; silent with `--quiet` and `--json`. */
   note(text: string): void
   /** Something to look at, on stderr, also with `--quiet`. */
   warning(text: string): void
@@ -57,7 +57,7 @@ export function createOutput(io: CliIo, { json, quiet }: OutputOptions): Output 
       else write(pageOn((text) => io.stdout.write(text), colours))
     },
     note(text) {
-      if (!quiet) io.stderr.write(`${paint(cleanLines(text), 'faint', errorColours)}\n`)
+      if (!quiet && !json) io.stderr.write(`${paint(cleanLines(text), 'faint', errorColours)}\n`)
     },
     warning(text) {
       io.stderr.write(`${paint('warning:', 'warning', errorColours)} ${cleanLines(text)}\n`)

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { type ConsumerMatrix, checkConsumers, parseConsumers, renderMatrix } from '@countersign/consumers'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
+import { count } from '../count.ts'
 import { CliError, type ExitCode } from '../failure.ts'
 import { examples } from '../usage.ts'
 
@@ -34,7 +35,7 @@ async function check(
       page.line(`  ${remedy}`)
     }
     const warnings = findings.length - errors
-    page.line(`${consumers.length} consumers, ${errors} errors, ${warnings} warnings`)
+    page.line(`${count(consumers.length, 'consumer')}: ${count(errors, 'error')}, ${count(warnings, 'warning')}`)
   })
   return errors === 0 ? 0 : 1
 }

@@ -3,6 +3,7 @@ import { kekFromFile } from '@countersign/sealing'
 import type { ResolvedConfig } from '@countersign/server'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
+import { count } from '../count.ts'
 import { checkAddress } from '../doctor/check-address.ts'
 import { checkFiles } from '../doctor/check-files.ts'
 import { checkKeys } from '../doctor/check-keys.ts'
@@ -30,8 +31,10 @@ function consumerFindings(config: ResolvedConfig): Finding[] {
     }),
   )
   if (findings.length > 0) return findings
-  const count = Object.keys(config.consumers.consumers).length
-  return [ok('consumers', `The consumer matrix is consistent (${count}).`, config.file ?? 'configuration')]
+  const consumers = Object.keys(config.consumers.consumers).length
+  return [
+    ok('consumers', `The matrix of ${count(consumers, 'consumer')} is consistent.`, config.file ?? 'configuration'),
+  ]
 }
 
 async function kekFinding(config: ResolvedConfig): Promise<Finding> {
@@ -48,7 +51,7 @@ async function kekFinding(config: ResolvedConfig): Promise<Finding> {
 async function storeFindings(context: CommandContext, config: ResolvedConfig): Promise<Finding[]> {
   const { openTokenService } = await import('@countersign/server')
   try {
-    const service = await openTokenService(config)
+    const service = await openTokenService(config, { clock: context.io.clock })
     try {
       await service.check()
       return [
@@ -87,8 +90,8 @@ async function examine(context: CommandContext): Promise<Finding[]> {
 
 async function doctor(context: CommandContext): Promise<ExitCode> {
   const findings = await examine(context)
-  const count = (level: Level): number => findings.filter((finding) => finding.level === level).length
-  const errors = count('error')
+  const howMany = (level: Level): number => findings.filter((finding) => finding.level === level).length
+  const errors = howMany('error')
   context.out.result({ ok: errors === 0, findings }, (page) => {
     page.table(
       ['check', 'result', 'what', 'where'],
@@ -102,9 +105,7 @@ async function doctor(context: CommandContext): Promise<ExitCode> {
       page.line(`  ${remedy}`)
     }
     page.line('')
-    page.line(
-      errors === 0 ? `no errors, ${count('warning')} warnings` : `${errors} errors, ${count('warning')} warnings`,
-    )
+    page.line(`${count(errors, 'error')}, ${count(howMany('warning'), 'warning')}`)
   })
   return errors === 0 ? 0 : 1
 }

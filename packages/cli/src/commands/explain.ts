@@ -23,16 +23,18 @@ async function check(io: CliIo, token: string, settings: VerificationSettings): 
 
 function writeRefusal(page: Page, explanation: Explanation): void {
   page.line(`refused: ${explanation.code}`, 'bad')
-  page.fields([
-    ['check', explanation.check],
-    ['where', explanation.where ?? ''],
-    ['found', explanation.found ?? ''],
-    ['expected', explanation.expected ?? ''],
-    ['setting', explanation.setting ?? 'none: this check cannot be changed'],
-    ['why', explanation.message],
-    ...(explanation.hint === null ? [] : [['hint', explanation.hint] as const]),
-    ['remedy', explanation.remedy],
-  ])
+  const { check, where, found, expected, setting, message, hint, remedy } = explanation
+  const fields: [label: string, value: string | null][] = [
+    ['check', check],
+    ['where', where],
+    ['found', found],
+    ['expected', expected],
+    ['setting', setting ?? 'none: no setting changes this check'],
+    ['why', message],
+    ['hint', hint],
+    ['remedy', remedy],
+  ]
+  page.fields(fields.flatMap(([label, value]) => (value === null ? [] : [[label, value] as const])))
 }
 
 async function explain(

@@ -75,7 +75,7 @@ async function makeService(context: CommandContext, config: ResolvedConfig): Pro
   await createDataDir(config)
   // Keys, database and audit log belong into no repository.
   await writeFile(join(config.dataDir, '.gitignore'), '*\n', { mode: 0o600 })
-  const service = await openTokenService(config)
+  const service = await openTokenService(config, { clock: context.io.clock })
   try {
     const audiences = Object.values(config.consumers.consumers)
       .filter((consumer) => consumer.obtainedBy.includes('sign-in'))
@@ -136,7 +136,8 @@ async function init(context: CommandContext, dir: string, options: InitOptions):
     consumers: Object.keys(config.consumers.consumers),
     ...made,
   }
-  const at = folder === resolve(io.cwd) ? '' : ` --config ${relative(io.cwd, configFile)}`
+  const near = relative(io.cwd, configFile)
+  const at = near === configName ? '' : ` --config ${near.startsWith('..') ? configFile : near}`
   out.result(document, (page) => {
     page.fields([
       ['configuration', configFile],
@@ -148,9 +149,11 @@ async function init(context: CommandContext, dir: string, options: InitOptions):
     ])
     page.line('')
     page.line('Next:', 'strong')
-    page.line(`  countersign users add NAME${at}    the first person who signs in`)
-    page.line(`  countersign serve${at}             start the service`)
-    page.line(`  countersign doctor${at}            check that all is well`)
+    page.fields([
+      [`  countersign users add NAME${at}`, 'the first person who signs in'],
+      [`  countersign serve${at}`, 'start the service'],
+      [`  countersign doctor${at}`, 'check that all is well'],
+    ])
   })
   return 0
 }

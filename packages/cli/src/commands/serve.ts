@@ -17,7 +17,10 @@ async function serve(context: CommandContext): Promise<ExitCode> {
   try {
     out.note('starting …')
     // stdout has the result of the command; the log goes where progress goes.
-    const service = await startTokenService(config, { logDestination: { write: (line) => io.stderr.write(line) } })
+    const service = await startTokenService(config, {
+      clock: io.clock,
+      logDestination: { write: (line) => io.stderr.write(line) },
+    })
     out.result(
       { url: service.url, issuer: service.config.issuer, metricsUrl: service.metricsUrl ?? null, pid: process.pid },
       (page) => {

@@ -2,11 +2,6 @@ import type { KeyRingStatus } from '@countersign/keys'
 import { age, wait } from '../times.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
-/** Days from activation: the scheduler replaces a key at 27; 28 is a warning, 30 the end. */
-const warnDays = 28
-const endDays = 30
-const daySeconds = 86_400
-
 /** Does each ring have a key that signs, and is it young enough? */
 export function checkKeys(rings: readonly KeyRingStatus[], now: number): Finding[] {
   return rings.map((ring) => {
@@ -22,8 +17,8 @@ export function checkKeys(rings: readonly KeyRingStatus[], now: number): Finding
     }
     const what = `The active key has signed for ${age(seconds)}.`
     const remedy = 'Run `countersign keys rotate`, and again when the new key may be activated.'
-    if (seconds > endDays * daySeconds) return error('keys', what, where, remedy)
-    if (seconds > warnDays * daySeconds) return warning('keys', what, where, remedy)
+    if (ring.age === 'over') return error('keys', what, where, remedy)
+    if (ring.age !== 'ok') return warning('keys', what, where, remedy)
     return ok('keys', what, where)
   })
 }

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { laterBy } from './clock.ts'
+import { type Installation, install } from './installation.ts'
+
+/** W with the defaults. */
+const propagationSeconds = 3_750
+
+let here: Installation
+beforeEach(async () => {
+  here = await install()
+})
+afterEach(() => here.remove())
+
+interface Ring {
+  readonly name: string
+  readonly activeKid: string
+  readonly keys: readonly { readonly kid: string; readonly state: string }[]
+}
+
+async function theRing(options = {}): Promise<Ring> {
+  const { rings } = (await here.json(['keys', 'list'], options)) as { rings: readonly [Ring] }
+  return rings[0]
+}
+
+const statesOf = ({ keys }: Ring): string[] => keys.map(({ state }) => state)
+
+describe('keys rotate', () => {
+  it('publishes a key, says when it may sign, and that is success', async () => {
+    const first = await here.run(['keys', 'rotate'])
+    expect(first).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^tokens: [\w-]{43} published; activates in 62 min \d+ s\n$/u),
+    })
+    expect(statesOf(await theRing())).toEqual(['active', 'published'])
+
+    const again = await here.json(['keys', 'rotate'])
+    expect(again).toMatchObject({ dryRun: false, done: false, activeKid: null, waitingFor: ['propagation'] })
+    expect(again.activatesAt).toBeCloseTo(Date.now() / 1000 + propagationSeconds, -2)
+    expect(statesOf(await theRing())).toEqual(['active', 'published'])
+  })
+
+  it('activates the published key once every cache has had the time', async () => {
+    await here.run(['keys', 'rotate'])
+    const before = await theRing()
+    const clock = laterBy(propagationSeconds + 1)
+    expect(await here.json(['keys', 'rotate'], { clock })).toMatchObject({
+      done: true,
+      activeKid: before.keys[1]?.kid,
+      activatesAt: null,
+      rings: [{ ring: 'tokens', previousKid: before.activeKid }],
+    })
+    expect(await theRing({ clock })).toMatchObject({ activeKid: before.keys[1]?.kid })
+  })
+
+  it('--dry-run says what it would do and changes nothing', async () => {
+    const plan = async (clock = laterBy(0)) => (await here.json(['keys', 'rotate', '--dry-run'], { clock })).rings
+    expect(await plan()).toEqual([{ ring: 'tokens', would: 'publish' }])
+    expect(statesOf(await theRing())).toEqual(['active'])
+
+    await here.run(['keys', 'rotate'])
+    const { keys } = await theRing()
+    const kid = keys[1]?.kid
+    expect(await plan()).toMatchObject([{ would: 'wait', kid, activatesAt: expect.any(Number) }])
+    expect(await plan(laterBy(propagationSeconds + 1))).toEqual([{ ring: 'tokens', would: 'activate', kid }])
+    const said = await here.run(['keys', 'rotate', '--dry-run'])
+    expect(said.stdout).toMatch(/is published already; activates in 62 min/u)
+    expect(statesOf(await theRing())).toEqual(['active', 'published'])
+  })
+
+  it('is about one ring with --ring', async () => {
+    const ran = await here.run(['keys', 'rotate', '--ring', 'nothing'])
+    expect(ran.exitCode).toBe(1)
+    expect(ran.stderr).toContain('The rings are: tokens.')
+    expect((await here.run(['keys', 'rotate', '--ring', 'tokens'])).exitCode).toBe(0)
+  })
+})
+
+describe('keys activate', () => {
+  it('is refused before the time, and does it after', async () => {
+    await here.run(['keys', 'rotate'])
+    const kid = (await theRing()).keys[1]?.kid ?? ''
+    const early = await here.run(['keys', 'activate', kid, '--json'])
+    expect(early.exitCode).toBe(1)
+    expect(early.json()).toMatchObject({ error: { code: 'too_early' } })
+    expect(statesOf(await theRing())).toEqual(['active', 'published'])
+
+    const clock = laterBy(propagationSeconds + 1)
+    expect(await here.json(['keys', 'activate', kid], { clock })).toEqual({ ring: 'tokens', activeKid: kid })
+  })
+
+  it('knows no key that is not there', async () => {
+    const ran = await here.run(['keys', 'activate', 'k'.repeat(43), '--json'])
+    expect(ran.exitCode).toBe(1)
+    expect(ran.json()).toMatchObject({ error: { code: 'not_found' } })
+  })
+})
+
+describe('keys list and status', () => {
+  it('show what each key does and what comes next', async () => {
+    await here.run(['keys', 'rotate'])
+    await here.run(['keys', 'rotate'], { clock: laterBy(propagationSeconds + 1) })
+    await here.run(['keys', 'rotate'], { clock: laterBy(propagationSeconds + 2) })
+    const { stdout } = await here.run(['keys', 'list'], { clock: laterBy(propagationSeconds + 3) })
+    expect(stdout).toMatch(/^RING {4}ALG {4}KID .*STATE {6}SINCE .*NEXT\n/u)
+    expect(stdout).toMatch(/ retiring .* withdrawn in 39 min/u)
+    expect(stdout).toMatch(/ active .* replaced in 27 d at the latest/u)
+    expect(stdout).toMatch(/ published .* may sign in 62 min/u)
+    expect(stdout).not.toMatch(/ $/mu)
+
+    const status = await here.run(['keys', 'status'], { clock: laterBy(propagationSeconds + 3) })
+    expect(status.stdout).toMatch(/^ring {9}tokens \(EdDSA, version \d+\)\nactive {7}[\w-]{43}\nsigns since/u)
+    expect(status.stdout).toMatch(/^retiring .* withdrawn in 39 min/mu)
+    const ready = await here.run(['keys', 'status'], { clock: laterBy(2 * propagationSeconds + 10) })
+    expect(ready.stdout).toContain('may sign now')
+  })
+
+  it('--watch prints again until it is stopped', async () => {
+    let stop = (_: string): void => {}
+    const ran = await here.run(['keys', 'status', '--watch', '--interval', '1'], {
+      // Time flies: every wait is over at once.
+      clock: { ...laterBy(0), after: (_, call) => laterBy(0).after(0, call) },
+      onStop: (call) => {
+        stop = call
+        return () => {}
+      },
+      onOutput: (stdout) => {
+        if (stdout.split('version').length > 3) stop('SIGINT')
+      },
+    })
+    expect(ran.exitCode).toBe(0)
+    expect(ran.stdout.match(/^ring /gmu)).toHaveLength(3)
+  })
+})
+
+describe('doctor, of keys', () => {
+  const ages: [days: number, level: string, exitCode: number][] = [
+    [1, 'ok', 0],
+    [28.5, 'warning', 0],
+    [31, 'error', 1],
+  ]
+  it.each(ages)('finds a key of %d days %s', async (days, level, exitCode) => {
+    const ran = await here.run(['doctor', '--json'], { clock: laterBy(days * 86_400) })
+    const { findings } = ran.json() as { findings: { check: string; level: string }[] }
+    expect(findings.filter(({ check }) => check === 'keys')).toMatchObject([{ level }])
+    expect(ran.exitCode).toBe(exitCode)
+  })
+})
