@@ -33,5 +33,7 @@ function open<K extends keyof Stores>(port: K): () => Promise<StoreUnderTest<Sto
   }
 }
 
-describeKeyRingStore('openSqlite', open('keys'), { describe, it })
-describeIssuerStores('openSqlite', open('issuer'), { describe, it })
+// Beside each other: each has a database of its own, and waits for a thread to start.
+const runner = { describe, it: it.concurrent }
+describeKeyRingStore('openSqlite', open('keys'), runner)
+describeIssuerStores('openSqlite', open('issuer'), runner)
