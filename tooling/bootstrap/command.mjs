@@ -33,7 +33,7 @@ export function statusOf(code, signal) {
 export function runQuietly(file, args, { what, remedy, cwd, env, say = () => {}, shell = false }) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'] })
-    const stop = forwardSignals(child, true)
+    const stop = forwardSignals(child, 'at once')
     /** @type {string[]} */
     const lines = []
     let out = ''
@@ -76,10 +76,12 @@ export function runInForeground(file, args, { cwd, env }) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd, env, stdio: 'inherit' })
     // A terminal sends Ctrl-C to every process of the group: the child has it already, a second one would hurry it.
-    const stop = forwardSignals(child, process.stdin.isTTY !== true)
+    const stop = forwardSignals(child, process.stdin.isTTY === true ? 'never' : 'late')
+    const unwatch = onOrphaned(() => child.kill('SIGTERM'))
     child.once('error', reject)
     child.once('close', (code, signal) => {
       stop()
+      unwatch()
       resolve(statusOf(code, signal))
     })
   })
@@ -88,18 +90,34 @@ export function runInForeground(file, args, { cwd, env }) {
 /**
  * While this holds, a signal to us does not end us: it goes to the child, whose end is ours.
  * @param {import('node:child_process').ChildProcess} child
- * @param {boolean} interrupts whether SIGINT is handed on too
+ * @param {'at once' | 'late' | 'never'} interrupts when SIGINT is handed on; late: not to a child that ends by itself
  */
 function forwardSignals(child, interrupts) {
   /** @type {[NodeJS.Signals, () => void][]} */
   const handlers = /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP']).map((signal) => [
     signal,
     () => {
-      if (signal !== 'SIGINT' || interrupts) child.kill(signal)
+      if (signal !== 'SIGINT' || interrupts === 'at once') child.kill(signal)
+      else if (interrupts === 'late') setTimeout(() => child.kill(signal), 500).unref()
     },
   ])
   for (const [signal, handler] of handlers) process.on(signal, handler)
   return () => {
     for (const [signal, handler] of handlers) process.off(signal, handler)
   }
+}
+
+/**
+ * Calls back when the process that started us is gone. npm hands a signal to the shell between it and us, which ends
+ * without handing it on: nobody would be left to end the job.
+ * @param {() => void} call
+ */
+function onOrphaned(call) {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    call()
+  }, 250)
+  return () => clearInterval(timer)
 }

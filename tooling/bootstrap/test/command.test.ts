@@ -52,6 +52,20 @@ describe('the job in the foreground', () => {
     await expect(once(parent, 'close')).resolves.toEqual([5, null])
   })
 
+  it('is ended when the shell between npm and us is gone', async () => {
+    const job = `process.on('SIGTERM', () => { console.log('told to end'); process.exit(0) }); setInterval(() => {}, 1000); console.log('up')`
+    const script = `import { runInForeground } from ${JSON.stringify(command)}
+      await runInForeground(process.execPath, ['-e', ${JSON.stringify(job)}], { cwd: '.', env: process.env })`
+    // `:` keeps the shell from becoming the program itself.
+    const shell = spawn('sh', ['-c', '"$0" --input-type=module -e "$1"; :', node, script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(shell.stdout, 'data')
+    shell.kill('SIGTERM')
+    const [said] = await once(shell.stdout, 'data')
+    expect(String(said)).toBe('told to end\n')
+  })
+
   it('leaves with 128 + n when a signal ended it', async () => {
     const parent = parentOf('process.kill(process.pid, "SIGTERM")')
     await expect(once(parent, 'close')).resolves.toEqual([143, null])
