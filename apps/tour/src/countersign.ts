@@ -12,12 +12,12 @@ const longestRunMs = 20_000
 
 /**
  * Runs `countersign … --json` beside the running fleet, as an operator would, and parses what it prints.
- * @throws Surprise with what it said when it does not exit with 0
+ * @throws Surprise with what it said when it does not exit as expected
  */
 export async function countersign(
   configFile: string,
   words: readonly string[],
-  stdin: string = '',
+  { stdin = '', exitCode = 0 }: { readonly stdin?: string; readonly exitCode?: number } = {},
 ): Promise<Record<string, unknown>> {
   const child = spawn(process.execPath, [command, ...words, '--config', configFile, '--json'], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -38,7 +38,7 @@ export async function countersign(
     child.once('error', reject)
     child.once('close', resolve)
   })
-  if (code !== 0) {
+  if (code !== exitCode) {
     throw new Surprise(`countersign ${words.join(' ')} ended with ${code}: ${(stderr || stdout).trim().slice(0, 500)}`)
   }
   return JSON.parse(stdout)

@@ -1,11 +1,16 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { countersign } from '../countersign.ts'
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm } from '../http.ts'
 import { expectThat, type Step } from '../walk.ts'
 
 const segment = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-function parts(token: string): { header: Record<string, unknown>; payload: Record<string, unknown>; signature: string } {
+function parts(token: string): {
+  header: Record<string, unknown>
+  payload: Record<string, unknown>
+  signature: string
+} {
   const [header = '', payload = '', signature = ''] = token.split('.')
   const parse = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString())
   return { header: parse(header), payload: parse(payload), signature }
@@ -23,9 +28,12 @@ function forgeries(token: string, publicKey: string): readonly (readonly [what: 
   const flipped = signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`
   return [
     ['alg none', `${segment({ ...header, alg: 'none' })}.${segment(payload)}.`],
-    ['HMAC with the public key', `${hmacInput}.${createHmac('sha256', publicKey).update(hmacInput).digest('base64url')}`],
-    ['a stranger\'s key under our kid', signed(header, payload)],
-    ['a stranger\'s key in the header', signed({ ...header, jwk: stranger.export({ format: 'jwk' }) }, payload)],
+    [
+      'HMAC with the public key',
+      `${hmacInput}.${createHmac('sha256', publicKey).update(hmacInput).digest('base64url')}`,
+    ],
+    ["a stranger's key under our kid", signed(header, payload)],
+    ["a stranger's key in the header", signed({ ...header, jwk: stranger.export({ format: 'jwk' }) }, payload)],
     ['another scope, old signature', `${segment(header)}.${segment({ ...payload, scope: 'admin:all' })}.${signature}`],
     ['one signature character changed', `${token.slice(0, token.lastIndexOf('.') + 1)}${flipped}`],
     ['padding at the end', `${token}=`],
@@ -67,6 +75,16 @@ export const attacks: readonly Step<Fleet>[] = [
       const answer = await get(`${addresses['agent-api']}/whoami`, bearer(issued.body.access_token))
       expectThat(answer.status === 401, `${answer.status} came back`)
       return '401 at the agent API'
+    },
+  },
+  {
+    name: 'explain names what is wrong',
+    async run({ configFile, kept }) {
+      const { header, payload, signature } = parts(kept.userToken)
+      const changed = `${segment(header)}.${segment({ ...payload, scope: 'admin:all' })}.${signature}`
+      const said = await countersign(configFile, ['explain'], { stdin: `${changed}\n`, exitCode: 1 })
+      expectThat(said.accepted === false && said.code === 'bad_signature', `it said ${JSON.stringify(said)}`)
+      return `a changed scope: ${said.code}`
     },
   },
 ]

@@ -13,7 +13,10 @@ export const people: readonly Step<Fleet>[] = [
         client_id: accounts.app.identifier,
         audience: 'agent-api',
       })
-      expectThat(answer.status === 200, `the token service answered ${answer.status} ${JSON.stringify(answer.body.error)}`)
+      expectThat(
+        answer.status === 200,
+        `the token service answered ${answer.status} ${JSON.stringify(answer.body.error)}`,
+      )
       expectThat(answer.headers.get('cache-control') === 'no-store', 'the answer may be cached')
       kept.userToken = answer.body.access_token
       kept.refreshToken = answer.body.refresh_token
@@ -88,6 +91,27 @@ export const theft: readonly Step<Fleet>[] = [
       const owner = await refresh(kept.refreshToken)
       expectThat(owner.status === 400, `the family lives on: the newest token got ${owner.status}`)
       return '400 for the thief, and the whole session is over'
+    },
+  },
+  {
+    name: 'the user signs in again, and out',
+    async run({ addresses, accounts, kept }) {
+      const session = await postJson(`${addresses.issuer}/auth/sign-in`, {
+        identifier: accounts.user.identifier,
+        secret: accounts.user.secret,
+        client_id: accounts.app.identifier,
+        audience: 'agent-api',
+      })
+      expectThat(session.status === 200, `signing in again got ${session.status}`)
+      kept.userToken = session.body.access_token
+      const status = () => get(`${addresses.issuer}/auth/status`, bearer(session.body.access_token))
+      const before = await status()
+      expectThat(before.body.state === 'signed-in', `the status was ${JSON.stringify(before.body)}`)
+      const out = await postJson(`${addresses.issuer}/auth/sign-out`, { refresh_token: session.body.refresh_token })
+      expectThat(out.status < 300, `signing out got ${out.status}`)
+      const after = await status()
+      expectThat(after.status === 200 && after.body.state === 'signed-out', `then it was ${JSON.stringify(after.body)}`)
+      return 'signed-in, then signed-out'
     },
   },
 ]

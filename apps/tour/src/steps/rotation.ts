@@ -80,7 +80,7 @@ export const rotation: readonly Step<Fleet>[] = [
       } finally {
         seen = await traffic.stop()
       }
-      expectThat(seen.kids.size >= 1, 'no token was issued meanwhile')
+      expectThat(seen.kids.size === 2, `tokens came from ${seen.kids.size} keys, not from the old and the new`)
       return `${seen.requests} requests meanwhile, 0 refused; ${activeKid.slice(0, 8)}… signs now`
     },
   },

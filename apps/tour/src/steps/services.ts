@@ -38,7 +38,10 @@ export const services: readonly Step<Fleet>[] = [
       const revoked = await postForm(`${addresses.issuer}/oauth/revoke`, { token: kept.serviceToken }, asService)
       expectThat(revoked.status === 200, `revocation answered ${revoked.status}`)
       const after = await introspect()
-      expectThat(JSON.stringify(after.body) === '{"active":false}', `introspection said ${JSON.stringify(after.body)} after`)
+      expectThat(
+        JSON.stringify(after.body) === '{"active":false}',
+        `introspection said ${JSON.stringify(after.body)} after`,
+      )
       return 'introspection: active, revoked, {"active":false}'
     },
   },

@@ -1,0 +1,129 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { demoPolicy } from '@countersign/keys'
+import { createDataDir, loadConfig, startTokenService } from '@countersign/server'
+import { startAgentApi } from '@countersign-apps/agent-api'
+import { consumers } from '@countersign-apps/token-service/consumers'
+import { Surprise } from './walk.ts'
+
+interface Account {
+  readonly identifier: string
+  secret: string
+}
+
+/** The fleet while it runs, and what the walk has in hand so far. */
+export interface Fleet {
+  readonly addresses: { readonly issuer: string; readonly 'agent-api': string; readonly metrics: string }
+  readonly configFile: string
+  readonly dataDir: string
+  /** Where the fleet's log lines go. */
+  readonly logFile: string
+  readonly accounts: {
+    readonly user: Account
+    /** A service account. */
+    readonly service: Account
+    /** The app that signs people in; public, so it has no secret. */
+    readonly app: { readonly identifier: string }
+  }
+  readonly kept: {
+    userToken: string
+    refreshToken: string
+    spentRefreshToken: string
+    serviceToken: string
+  }
+  close(): Promise<void>
+}
+
+const preferredPorts = { issuer: 4600, metrics: 4601, 'agent-api': 4610 } as const
+
+/** Readers of the JWKS are quickened as the rotation policy is. */
+const demoScale = demoPolicy({ accessTokenLifeSeconds: 600 }).demo?.scale ?? 1
+
+/** The port if nobody listens there, else a free one. */
+async function portNear(preferred: number): Promise<number> {
+  const probe = (port: number): Promise<number | undefined> =>
+    new Promise((done) => {
+      const server = createServer()
+      server.once('error', () => done(undefined))
+      server.listen(port, '127.0.0.1', () => {
+        const address = server.address()
+        server.close(() => done(typeof address === 'object' && address !== null ? address.port : undefined))
+      })
+    })
+  const port = (await probe(preferred)) ?? (await probe(0))
+  if (port === undefined) throw new Surprise('no free port on 127.0.0.1')
+  return port
+}
+
+async function emptyFolder(dataDir: string | undefined): Promise<{ readonly dir: string; readonly remove: boolean }> {
+  if (dataDir === undefined) return { dir: await mkdtemp(join(tmpdir(), 'countersign-')), remove: true }
+  const dir = resolve(dataDir)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  if ((await readdir(dir)).length > 0) throw new Surprise(`${dir} is not empty: the tour begins with nothing`)
+  return { dir, remove: false }
+}
+
+/**
+ * Starts the token service and the agent API on loopback, with the `demo` rotation policy, so that a whole rotation takes
+ * seconds. The configuration is written to a file, so that `countersign … --config FILE` works beside it.
+ */
+export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
+  const { dir, remove } = await emptyFolder(dataDir)
+  const issuerPort = await portNear(preferredPorts.issuer)
+  const issuer = `http://127.0.0.1:${issuerPort}`
+  const configFile = join(dir, 'countersign.config.json')
+  const configuration = {
+    issuer,
+    port: issuerPort,
+    dataDir: 'data',
+    consumers,
+    keys: { policy: 'demo' },
+    metrics: { port: await portNear(preferredPorts.metrics) },
+    log: { level: 'debug' },
+  }
+  await writeFile(configFile, `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o600 })
+
+  const config = await loadConfig({ file: configFile, cwd: dir })
+  await createDataDir(config)
+  const logFile = join(dir, 'fleet.log')
+  const log = createWriteStream(logFile, { mode: 0o600 })
+  const parts: { close(): Promise<void> }[] = []
+  const close = async (): Promise<void> => {
+    for (const part of parts.splice(0).reverse()) await part.close()
+    log.end()
+    await finished(log)
+    if (remove) await rm(dir, { recursive: true, force: true })
+  }
+  try {
+    const service = await startTokenService(config, { logDestination: log })
+    parts.push(service)
+    const agentApi = await startAgentApi({
+      issuer,
+      port: await portNear(preferredPorts['agent-api']),
+      jwks: { demo: { scale: demoScale } },
+      logLevel: 'debug',
+      logDestination: log,
+    })
+    parts.push(agentApi)
+    return {
+      addresses: { issuer, 'agent-api': agentApi.url, metrics: service.metricsUrl ?? '' },
+      configFile,
+      dataDir: dir,
+      logFile,
+      accounts: {
+        user: { identifier: 'ada', secret: '' },
+        service: { identifier: 'nightly-etl', secret: '' },
+        app: { identifier: 'web' },
+      },
+      kept: { userToken: '', refreshToken: '', spentRefreshToken: '', serviceToken: '' },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

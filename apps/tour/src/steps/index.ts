@@ -1,0 +1,19 @@
+import type { Fleet } from '../fleet.ts'
+import type { Step } from '../walk.ts'
+import { attacks } from './forgeries.ts'
+import { metrics } from './metrics.ts'
+import { operator } from './operator.ts'
+import { people, theft } from './people.ts'
+import { rotation } from './rotation.ts'
+import { services } from './services.ts'
+
+/** The walk, in order. */
+export const steps: readonly Step<Fleet>[] = [
+  ...operator,
+  ...people,
+  ...attacks,
+  ...services,
+  ...rotation,
+  ...theft,
+  ...metrics,
+]
