@@ -19,9 +19,9 @@ export { isKeysError, KeysError, type KeysErrorCode, keysErrorCodes, remedies } 
 export {
   demoPolicy,
   type KeyPolicy,
-  type ReaderLimits,
+  type ReaderOptions,
   type ResolvedKeyPolicy,
-  readerLimits,
+  readerOptions,
   resolvePolicy,
 } from './policy.ts'
 export type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'

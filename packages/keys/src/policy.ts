@@ -189,31 +189,21 @@ export function resolvePolicy(policy: KeyPolicy, issuer: string): ResolvedKeyPol
 /**
  * A policy under which a rotation takes seconds (W is 2.5 s): for a tour or a test, refused for issuers that are not on
  * loopback. Everything but the token life is scaled together; verifiers must scale their own limits likewise, see
- * {@link readerLimits}. Verifiers with fixed caches, such as plain jose, will refuse fresh keys under it.
+ * {@link readerOptions}. Verifiers with fixed caches, such as plain jose, will refuse fresh keys under it.
  */
 export function demoPolicy(policy: Omit<KeyPolicy, 'demo'>): KeyPolicy {
   return { ...policy, demo: { scale: 1 / 2400 } }
 }
 
-/** What a reader of this ring's JWKS has to keep to, for W to hold. All in seconds. */
-export interface ReaderLimits {
-  /** A set is kept at least this long, whatever the headers say. */
-  readonly leastAgeSeconds: number
-  /** And at most this long: V. */
-  readonly mostAgeSeconds: number
-  /** Between two fetches that unknown kids bring about. */
-  readonly coolDownSeconds: number
-  /** How long an unknown kid is remembered as unknown. */
-  readonly unknownKidSeconds: number
+/** What a reader of this ring's JWKS has to be told, for W to hold there too: options of `remoteJwks`. */
+export interface ReaderOptions {
+  readonly demo?: { readonly scale: number }
 }
 
-/** The limits of a JWKS reader (30 s, 1 h, 30 s, 60 s), scaled as the ring's own numbers are. */
-export function readerLimits(policy: Pick<KeyPolicy, 'demo'>): ReaderLimits {
-  const scale = policy.demo?.scale ?? 1
-  return {
-    leastAgeSeconds: 30 * scale,
-    mostAgeSeconds: 3600 * scale,
-    coolDownSeconds: 30 * scale,
-    unknownKidSeconds: 60 * scale,
-  }
+/**
+ * The options with which `remoteJwks` of `@countersign/tokens/jwks` scales its limits as the ring scales its own: none but
+ * for a demo.
+ */
+export function readerOptions({ demo }: Pick<KeyPolicy, 'demo'>): ReaderOptions {
+  return demo === undefined ? {} : { demo }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { demoPolicy, type KeyPolicy, readerLimits, resolvePolicy } from '../src/index.ts'
+import { demoPolicy, type KeyPolicy, readerOptions, resolvePolicy } from '../src/index.ts'
 
 const issuer = 'https://auth.example.com'
 const base: KeyPolicy = { accessTokenLifeSeconds: 600 }
@@ -157,13 +157,7 @@ describe('the demo policy', () => {
   })
 
   it('tells readers how to scale along', () => {
-    expect(readerLimits(base)).toEqual({
-      leastAgeSeconds: 30,
-      mostAgeSeconds: 3600,
-      coolDownSeconds: 30,
-      unknownKidSeconds: 60,
-    })
-    const demo = demoPolicy(base)
-    expect(readerLimits(demo).mostAgeSeconds).toBe(resolvePolicy(demo, 'http://localhost').verifierCacheSeconds)
+    expect(readerOptions(base)).toEqual({})
+    expect(readerOptions(demoPolicy(base))).toEqual({ demo: { scale: 1 / 2400 } })
   })
 })
