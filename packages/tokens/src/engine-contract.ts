@@ -6,6 +6,12 @@ export interface SignatureKey {
   verifySync?(data: Uint8Array, signature: Uint8Array): boolean
 }
 
+/** A secret for HMAC with SHA-256 (RFC 2104). */
+export interface HmacKey extends SignatureKey {
+  sign(data: Uint8Array): Promise<Uint8Array>
+  signSync?(data: Uint8Array): Uint8Array
+}
+
 /**
  * Checks Ed25519 signatures (RFC 8032). Keys and signatures come checked: prime order, canonical encodings, S below the
  * group order, so that every engine gives the same verdict.
@@ -29,10 +35,7 @@ export interface Engine {
   ascii(text: string, length: number): Uint8Array
   encodeText(text: string): string
   encodeBytes(bytes: Uint8Array): string
-  /** HMAC with SHA-256 (RFC 2104). */
-  hmacKey(
-    secret: Uint8Array,
-  ): SignatureKey & { sign(data: Uint8Array): Promise<Uint8Array>; signSync?(data: Uint8Array): Uint8Array }
+  hmacKey(secret: Uint8Array): HmacKey
 }
 
 /** Signature algorithms as WebCrypto and Node name their parts. */

@@ -1,4 +1,4 @@
-import { algorithmParts, type Engine, type SignatureKey } from './engine-contract.ts'
+import { algorithmParts, type Engine, type HmacKey, type SignatureKey } from './engine-contract.ts'
 import { decodeBase64Url, encodeBase64Url } from './internal/base64url.ts'
 
 type ImportParameters = Parameters<typeof crypto.subtle.importKey>[2]
@@ -42,7 +42,7 @@ function decodeText(segment: string): string | undefined {
   }
 }
 
-function hmacKey(secret: Uint8Array): ReturnType<Engine['hmacKey']> {
+function hmacKey(secret: Uint8Array): HmacKey {
   const parameters = { name: 'HMAC', hash: 'SHA-256' }
   const key = crypto.subtle.importKey('raw', own(secret), parameters, false, ['sign', 'verify'])
   key.catch(() => {})

@@ -18,6 +18,8 @@ export interface Profile {
   readonly optional: readonly ('jti' | 'iat' | 'scope')[]
   /** Claims with the exact value that an access token of this issuer has, such as Keycloak's `typ: 'Bearer'`. */
   readonly required: Readonly<Record<string, string>>
+  /** Claims with a value that makes an otherwise good token worth nothing, such as Clerk's `sts: 'pending'`. */
+  readonly refused?: Readonly<Record<string, string>>
   /** Claims that only other kinds of token have; any of them is `wrong_type`. */
   readonly forbidden: readonly string[]
   /** Where the organization stands, as a path. */

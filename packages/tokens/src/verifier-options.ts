@@ -73,6 +73,10 @@ const optionsSchema = z.object({
     .max(366 * 86_400)
     .default(43_200),
   maxTokenLength: z.int().min(512).max(16_384).default(8_192),
+  profile: z
+    .looseObject({ name: z.string(), types: z.array(z.string()).min(1), clientId: z.array(z.string()).min(1) })
+    .optional(),
+  isRevoked: z.custom<unknown>((value) => value === undefined || typeof value === 'function', 'must be a function'),
   cache: z
     .union([
       z.literal(false),

@@ -60,10 +60,12 @@ export interface OpenToken {
 /** Members that would let a token bring its own key, or change what is signed (RFC 7515 section 4.1, RFC 7797). */
 const refusedMembers = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'zip', 'enc'] as const
 
+const strict = { kidOptional: false } as const
+
 /** Longest `kid`, in characters. */
 const longestKid = 128
 
-function parseHeader(segment: string): Header {
+function parseHeader(segment: string, kidOptional: boolean): Header {
   const text = engine.decodeText(segment)
   if (text === undefined) return reject('malformed', 'header', 'The header is not canonical base64url of UTF-8.')
   const members = parseStrictObject(text)
@@ -71,9 +73,10 @@ function parseHeader(segment: string): Header {
   for (const name of refusedMembers) {
     if (Object.hasOwn(members, name)) return reject('malformed', `header.${name}`, `The header has "${name}".`)
   }
-  const { alg, kid, typ } = members
+  const { alg, typ } = members
+  const kid = members.kid === undefined && kidOptional ? '' : members.kid
   if (typeof alg !== 'string') return reject('malformed', 'header.alg', 'The header has no "alg".')
-  if (typeof kid !== 'string' || kid === '' || kid.length > longestKid) {
+  if (typeof kid !== 'string' || (kid === '' && members.kid !== undefined) || kid.length > longestKid) {
     return reject('malformed', 'header.kid', `The header's "kid" is not a string of 1 to ${longestKid} characters.`)
   }
   if (typ !== undefined && typeof typ !== 'string')
@@ -82,8 +85,17 @@ function parseHeader(segment: string): Header {
   return { alg, kid, type: type.startsWith('application/') ? type.slice('application/'.length) : type }
 }
 
-/** The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length. */
-export function openToken(token: unknown, longest: number, headers: KnownHeaders): OpenToken {
+/**
+ * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
+ *
+ * @param kidOptional true for legacy tokens; `kid` is the empty string then
+ */
+export function openToken(
+  token: unknown,
+  longest: number,
+  headers: KnownHeaders,
+  { kidOptional }: { readonly kidOptional: boolean } = strict,
+): OpenToken {
   if (typeof token !== 'string') return reject('malformed', 'token', 'The token is not a string.')
   if (token.length > longest) return reject('malformed', 'token', 'The token is too long.', 'maxTokenLength')
   const first = token.indexOf('.')
@@ -92,7 +104,7 @@ export function openToken(token: unknown, longest: number, headers: KnownHeaders
     return reject('malformed', 'token', 'The token is not three segments with dots between.')
   }
   const known = headers.find(token, first)
-  const header = known === undefined ? parseHeader(token.slice(0, first)) : known.header
+  const header = known === undefined ? parseHeader(token.slice(0, first), kidOptional) : known.header
   const payload = engine.decodeText(token.slice(first + 1, second))
   if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
   const signature = engine.decodeBytes(token.slice(second + 1))

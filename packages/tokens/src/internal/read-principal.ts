@@ -50,10 +50,15 @@ function readClientId(claims: Accepted, { clientId }: Profile): string | undefin
   return reject('bad_claims', `claims.${clientId[0]}`, 'The token does not name its client.', 'profile')
 }
 
-function checkKind(claims: Readonly<Record<string, unknown>>, { forbidden, required }: Profile): void {
+function checkKind(claims: Readonly<Record<string, unknown>>, { forbidden, required, refused }: Profile): void {
   for (const name of forbidden) {
     if (Object.hasOwn(claims, name)) {
       reject('wrong_type', `claims.${name}`, `The token has "${name}": it is not an access token.`, 'profile')
+    }
+  }
+  for (const name in refused) {
+    if (claims[name] === refused[name]) {
+      reject('bad_claims', `claims.${name}`, `The token's "${name}" says that it is not to be used.`, 'profile')
     }
   }
   for (const name in required) {

@@ -8,7 +8,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto'
-import { algorithmParts, type Engine, type SignatureKey } from '../engine-contract.ts'
+import { algorithmParts, type Engine, type HmacKey, type SignatureKey } from '../engine-contract.ts'
 
 /** Longest token or segment that goes through the reused buffers; longer text gets a buffer of its own. */
 const scratchBytes = 16_384
@@ -91,7 +91,7 @@ function encodeText(text: string): string {
   return target.base64urlSlice(0, target.utf8Write(text, 0, target.length))
 }
 
-function hmacKey(secret: Uint8Array): ReturnType<Engine['hmacKey']> {
+function hmacKey(secret: Uint8Array): HmacKey {
   const key = createSecretKey(secret)
   const signSync = (data: Uint8Array): Uint8Array => createHmac('sha256', key).update(data).digest()
   const verifySync = (data: Uint8Array, signature: Uint8Array): boolean => {
