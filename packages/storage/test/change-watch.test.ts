@@ -89,5 +89,6 @@ it('stops looking when the database closes', async () => {
   database.stores.keys.onChange?.(() => {})
   expect(clock.waiting).toBe(1)
   await database.close()
+  database.onChange(() => {})
   expect(clock.waiting).toBe(0)
 })

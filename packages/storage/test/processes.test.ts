@@ -70,3 +70,17 @@ it('loses nothing that it acknowledged when it is killed', async () => {
     await database.close()
   }
 })
+
+it('keeps a process alive for its writes, and no longer', async () => {
+  const path = join(temporaryDirectory(), 'left.db')
+  const leaving = spawn(process.execPath, [child('add-and-leave'), path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  endAfterTest(leaving)
+  let printed = ''
+  leaving.stdout.on('data', (chunk) => {
+    printed += chunk
+  })
+  const [code] = await once(leaving, 'close')
+  expect([printed, code]).toEqual(['answered\n', 0])
+  const database = await openForTest(path)
+  expect(await database.stores.issuer.issued.status('last')).toBeDefined()
+})

@@ -13,12 +13,14 @@ export class ChangeWatch {
   readonly #listeners = new Set<{ readonly call: () => void }>()
   #last: number | undefined
   #cancel: (() => void) | undefined
+  #isClosed = false
 
   constructor(options: ChangeWatchOptions) {
     this.#options = options
   }
 
   add(call: () => void): () => void {
+    if (this.#isClosed) return () => {}
     const listener = { call }
     this.#listeners.add(listener)
     if (this.#cancel === undefined) {
@@ -27,12 +29,18 @@ export class ChangeWatch {
     }
     return () => {
       this.#listeners.delete(listener)
-      if (this.#listeners.size === 0) this.stop()
+      if (this.#listeners.size === 0) this.#stop()
     }
   }
 
-  stop(): void {
+  /** Calls nobody back from now on. */
+  close(): void {
+    this.#isClosed = true
     this.#listeners.clear()
+    this.#stop()
+  }
+
+  #stop(): void {
     this.#cancel?.()
     this.#cancel = undefined
   }

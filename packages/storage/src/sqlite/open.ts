@@ -62,7 +62,7 @@ function databaseOver(
     check: () => checkEngine(engine),
     statistics: () => writer.statistics,
     async close() {
-      watch.stop()
+      watch.close()
       // The reader first: the last connection to a file puts the log back into it, and only the writer may write.
       reader.close()
       await writer.close()

@@ -20,6 +20,8 @@ export function setUpWriter(connection: Connection): void {
   }
   database.pragma('synchronous = full')
   database.pragma('foreign_keys = on')
+  // A log that grew in a rush is cut back to this many bytes when it starts anew.
+  database.pragma('journal_size_limit = 67108864')
   // SQLite's own word on it, since everything that is acknowledged rests on this.
   if (connection.number('synchronous') !== 2) throw new StorageError('failed', 'SQLite does not sync at every commit.')
 }
