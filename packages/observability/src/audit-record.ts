@@ -23,7 +23,7 @@ export interface Position {
 }
 
 /** No line is longer, newline included: one line is one small append, and a reader can bound its buffer. */
-export const longestLineBytes = 4096
+const longestLineBytes = 4096
 
 const longestId = 200
 const longestReason = 200

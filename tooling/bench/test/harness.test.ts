@@ -1,0 +1,117 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { table, writeResult } from '../harness/report.mjs'
+import { interleave, median, ratio, spread } from '../harness/rounds.mjs'
+import { load } from '../harness/wrk.mjs'
+
+describe('rounds', () => {
+  it('takes the middle', () => {
+    expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([7])]).toEqual([2, 2.5, 7])
+    expect(spread([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 })
+  })
+
+  it('compares within a round, so that a slow round changes nothing', () => {
+    expect(ratio([20, 2, 20], [10, 1, 10])).toBe(2)
+  })
+
+  it('runs every case once a round, in a turning order', async () => {
+    const order: string[] = []
+    const cases = ['a', 'b', 'c'].map((name) => ({
+      name,
+      run: () => {
+        order.push(name)
+        return order.length
+      },
+    }))
+    const measured = await interleave(cases, { rounds: 3 })
+    expect(order.join('')).toBe('abcbcacab')
+    expect(measured.get('a')).toEqual([1, 6, 8])
+  })
+})
+
+describe('the report', () => {
+  const result = {
+    name: 'sample',
+    ratio_to: 'peer',
+    cases: [
+      { name: 'ours', ops_per_s: { median: 12_345.6, min: 1, max: 20_000 }, ratio: 1.5, more: { cpu_us: 81 } },
+      { name: 'memory', value: 8.4, unit: 'KiB' },
+    ],
+  }
+  it('is a table', () => {
+    expect(table(result)).toMatch(/ours +12,346 +1\.00 +20,000 +1\.50 +81\.0\nmemory +8\.40 KiB/)
+  })
+  it('is a file with the machine and the cases', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'results-'))
+    try {
+      const written = JSON.parse(readFileSync(writeResult(result, folder), 'utf8'))
+      expect(written).toMatchObject({ name: 'sample', node: process.versions.node, cases: result.cases })
+      expect(written.machine.cores).toBeGreaterThan(0)
+      expect(readdirSync(folder)).toEqual(['sample.json'])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+describe('run.mjs', () => {
+  const run = fileURLToPath(new URL('../run.mjs', import.meta.url))
+  it.each([[['no-such']], [['--rounds', '0']], [['--seconds', 'x']]])('refuses %j and names what there is', (args) => {
+    const { status, stderr } = spawnSync(process.execPath, [run, ...args], { encoding: 'utf8' })
+    expect(status).toBe(2)
+    expect(stderr).toContain('token-endpoint')
+  })
+})
+
+const hasWrk = spawnSync('wrk', ['-v']).error === undefined
+describe.skipIf(!hasWrk)('wrk', () => {
+  async function serve(status: number, run: (url: string, bodies: Set<string>) => Promise<void>): Promise<void> {
+    const bodies = new Set<string>()
+    const server = createServer((request, response) => {
+      let body = `${request.method} ${request.headers['x-test']} `
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        bodies.add(body)
+        response.writeHead(status).end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, bodies)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('sends the request as given and counts the answers', async () => {
+    await serve(200, async (url, bodies) => {
+      const request = { url, method: 'POST', headers: { 'X-Test': 'a "b"' }, body: 'x=1&y="2"' }
+      const result = await load(request, { seconds: 1, connections: 4 })
+      expect(result.requests).toBeGreaterThan(10)
+      expect(Math.abs(result.perSecond * result.seconds - result.requests)).toBeLessThan(1)
+      expect([...bodies]).toEqual(['POST a "b" x=1&y="2"'])
+    })
+  })
+
+  it('fails when an answer is no success', async () => {
+    await serve(401, async (url) => {
+      await expect(load({ url }, { seconds: 1, connections: 2 })).rejects.toThrow('failed')
+    })
+  })
+})
+
+it('is told what to install where wrk is missing', () => {
+  const script = `import { requireWrk } from ${JSON.stringify(new URL('../harness/wrk.mjs', import.meta.url).href)}
+    await requireWrk().catch((error) => console.log(error.message))`
+  const options = { encoding: 'utf8', env: { PATH: '/nowhere' } } as const
+  expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], options)).toContain('apt-get install')
+})

@@ -1,0 +1,86 @@
+// Client credentials, form posts, EdDSA-signed JWTs: how many a second from one core, and how much CPU each costs.
+// Ours stores a durable row for every token and an audit line; better-auth stores what it stores on SQLite;
+// oidc-provider keeps everything in memory and stores no row for a JWT.
+
+import { startPeer } from './harness/child.mjs'
+import { interleave, median, ratio, spread } from './harness/rounds.mjs'
+import { load, requireWrk } from './harness/wrk.mjs'
+
+const peers = ['countersign-sqlite', 'oidc-provider-memory', 'better-auth-sqlite']
+const baseline = 'oidc-provider-memory'
+const connections = 64
+const warmSeconds = 2
+
+/** @param {string} token @returns {string} the `alg` of a JWT's header; 'none': no JWT */
+function algorithmOf(token) {
+  const [header, , signature] = token.split('.')
+  if (!header || !signature) return 'none'
+  return JSON.parse(Buffer.from(header, 'base64url').toString('utf8')).alg
+}
+
+/** One request by hand: a benchmark of refusals would be fast too. @param {any} request */
+async function checkAnswer(request) {
+  const response = await fetch(request.url, request)
+  const answer = /** @type {any} */ (await response.json())
+  const algorithm = algorithmOf(String(answer.access_token))
+  if (response.status !== 200 || algorithm !== 'EdDSA') {
+    const what = `${response.status}, algorithm ${algorithm}, ${answer.error_description ?? answer.error ?? ''}`
+    throw new Error(`${request.url}: expected an EdDSA-signed JWT, got ${what}`)
+  }
+}
+
+/** @param {{ rounds: number, seconds: number, pin: boolean, progress: (text: string) => void }} options */
+export async function run({ rounds, seconds, pin, progress }) {
+  await requireWrk()
+  const [serverCore, loadCore] = pin ? [0, 1] : []
+  const started = []
+  try {
+    for (const name of peers) {
+      progress(`starting ${name}`)
+      const peer = await startPeer(`${name}.mjs`, serverCore === undefined ? {} : { core: serverCore })
+      started.push(peer)
+      await checkAnswer(peer.told)
+      await load(peer.told, {
+        seconds: warmSeconds,
+        connections,
+        ...(loadCore === undefined ? {} : { core: loadCore }),
+      })
+    }
+    const measured = await interleave(
+      started.map((peer) => ({
+        name: peer.name,
+        run: async () => {
+          const before = peer.cpuMicroseconds()
+          const result = await load(peer.told, {
+            seconds,
+            connections,
+            ...(loadCore === undefined ? {} : { core: loadCore }),
+          })
+          return { ...result, cpu: (peer.cpuMicroseconds() - before) / result.requests }
+        },
+      })),
+      { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
+    )
+    const rates = (/** @type {string} */ name) => (measured.get(name) ?? []).map((each) => each.perSecond)
+    return {
+      name: 'token-endpoint',
+      ratio_to: baseline,
+      settings: { rounds, seconds, connections, pinned: pin, load: 'wrk' },
+      cases: peers.map((name) => {
+        const all = measured.get(name) ?? []
+        return {
+          name,
+          ops_per_s: spread(rates(name)),
+          ratio: ratio(rates(name), rates(baseline)),
+          more: {
+            cpu_us: median(all.map((each) => each.cpu)),
+            p50_ms: median(all.map((each) => each.p50Ms)),
+            p99_ms: median(all.map((each) => each.p99Ms)),
+          },
+        }
+      }),
+    }
+  } finally {
+    for (const peer of started) await peer.stop()
+  }
+}
