@@ -76,7 +76,7 @@ const optionsSchema = z.object({
   profile: z
     .looseObject({ name: z.string(), types: z.array(z.string()).min(1), clientId: z.array(z.string()).min(1) })
     .optional(),
-  isRevoked: z.custom<unknown>((value) => value === undefined || typeof value === 'function', 'must be a function'),
+  isRevoked: z.custom<unknown>((value) => typeof value === 'function', 'must be a function').optional(),
   cache: z
     .union([
       z.literal(false),
