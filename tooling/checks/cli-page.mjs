@@ -15,7 +15,7 @@ export async function helpOfCli(root) {
   const { runCountersign, processIo } = await import(pathToFileURL(join(root, 'packages/cli/dist/index.js')).href)
   return async (words) => {
     const stdout = new PassThrough({ encoding: 'utf8' })
-    await runCountersign([...words, '--help'], { ...processIo(), stdout })
+    await runCountersign([...words, '--help'], { ...processIo(), stdout, stderr: new PassThrough() })
     return stdout.read() ?? ''
   }
 }
@@ -39,7 +39,9 @@ export async function renderCli(page, help) {
  */
 async function commandsBelow(words, help) {
   const [, list = ''] = (await help(words)).split(/^Commands:$/m)
-  const names = [...(list.split(/^\S/m)[0] ?? '').matchAll(/^ {2}(\w\S*)/gm)].map(([, name]) => name ?? '')
+  const names = [...(list.split(/^\S/m)[0] ?? '').matchAll(/^ {2}(\w\S*)/gm)]
+    .map(([, name]) => name ?? '')
+    .filter((name) => name !== 'help')
   if (names.length === 0) return [words]
   const below = []
   for (const name of names) below.push(...(await commandsBelow([...words, name], help)))

@@ -13,7 +13,8 @@ export async function run({ root }) {
   const { lists, problems } = await collectErrors(root)
   const file = join(root, page)
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const faults = faultsOfPage(text, lists).map((fault) => `${page}: ${fault} (\`npm run docs\` writes it anew)`)
+  const faults = faultsOfPage(text, lists).map((fault) => `${page}: ${fault}`)
+  if (faults.length > 0) faults.push('`npm run docs` writes the page anew')
   return [...problems, ...hiddenLists(root, lists), ...faults]
 }
 

@@ -70,7 +70,8 @@ async function bundleFaults({ folder, path, manifest }) {
   const faults = []
   for (const [entry, target] of Object.entries(manifest.exports ?? {})) {
     const file = typeof target === 'object' && target !== null ? target.default : undefined
-    if (typeof file !== 'string') continue
+    // What is built from src/node/ is for Node, and says so by its place.
+    if (typeof file !== 'string' || file.startsWith('./dist/node/')) continue
     const input = join(folder, file)
     if (!existsSync(input)) {
       faults.push(`${path}: ${file} is not built`)

@@ -4,7 +4,7 @@ import { renderCli } from '../cli-page.mjs'
 const helps: Record<string, string> = {
   '': 'Usage: countersign\n\nCommands:\n  init [dir]  begins\n  keys        the keys\n\nExamples:\n  countersign init\n',
   init: 'Usage: countersign init [dir]\n\nOptions:\n  -h  help\n\nGlobal Options:\n  --json\n  --quiet\n\nExamples:\n  a\n',
-  keys: 'Usage: countersign keys\n\nCommands:\n  list    all keys\n  rotate  the next key\n',
+  keys: 'Usage: countersign keys\n\nCommands:\n  list    all keys\n  rotate  the next key\n  help [command]  display help\n',
   'keys list': 'Usage: countersign keys list\n',
   'keys rotate': 'Usage: countersign keys rotate\n',
 }
