@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Context } from './context.ts'
 import type { IssuerEvent } from './events.ts'
 import type { ClientRecord } from './ports.ts'
@@ -53,7 +53,7 @@ function whyNot(client: ClientRecord | undefined, shown: ClientCredentials, now:
     if (client.type !== 'public') return 'wrong_method'
     return client.disabledAt === null ? undefined : 'disabled'
   }
-  const presented = createHash('sha256').update(shown.secret, 'utf8').digest()
+  const presented = hash('sha256', shown.secret, 'buffer')
   let matches = false
   for (const secret of client?.secrets ?? []) {
     const stored = Buffer.from(secret.hash, 'base64url')

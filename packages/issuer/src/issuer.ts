@@ -68,7 +68,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
     metadata: () => document,
     jwks: () => running.look(jwks),
-    ready: createReady(context),
+    ready: createReady(context, running),
     async close() {
       await Promise.all([running.close(), stopPruning()])
     },

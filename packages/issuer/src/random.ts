@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 
 // One call into OpenSSL for many ids: it costs as much for 4 KiB as for 16 bytes.
 const pool: Buffer = Buffer.allocUnsafeSlow(4096)
@@ -36,5 +36,5 @@ export function newClientSecret(): string {
 
 /** SHA-256, base64url: how secrets with 256 random bits are stored. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('base64url')
+  return hash('sha256', text, 'base64url')
 }

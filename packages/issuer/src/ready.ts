@@ -1,16 +1,23 @@
 import type { Context } from './context.ts'
+import type { Running } from './running.ts'
 import type { ReadyReport } from './types.ts'
 
 const deadlineMs = 2_000
+/** Looking writes to the store, and anybody may ask. */
+const keptMs = 500
 
-/** Ready when the store answers within 2 s and every ring can sign. Concurrent questions share one look. */
-export function createReady(context: Context): () => Promise<ReadyReport> {
-  let looking: Promise<ReadyReport> | undefined
+/** Ready when the store answers within 2 s, every ring can sign and nobody is closing. */
+export function createReady(context: Context, running: Running): () => Promise<ReadyReport> {
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  let report: Promise<ReadyReport> | undefined
   return () => {
-    looking ??= look(context).finally(() => {
-      looking = undefined
-    })
-    return looking
+    if (running.closing) return Promise.resolve({ status: 'unready', checks: { service: 'closing' } })
+    const nowMs = context.clock.monotonicMs()
+    if (report === undefined || nowMs - lookedAtMs > keptMs) {
+      lookedAtMs = nowMs
+      report = look(context)
+    }
+    return report
   }
 }
 

@@ -5,6 +5,7 @@ import { refusal } from './refusals.ts'
 
 /** Every operation runs through here: counted, so that closing can wait, and with faults turned into typed errors. */
 export interface Running {
+  readonly closing: boolean
   /** @throws IssuerError, whatever failed */
   run<T>(operation: () => Promise<T>): Promise<T>
   /** The same for what needs no waiting and may go on while closing. @throws IssuerError, whatever failed */
@@ -18,6 +19,9 @@ export function createRunning(context: Context): Running {
   let closing = false
   const idle: (() => void)[] = []
   return {
+    get closing() {
+      return closing
+    },
     async run(operation) {
       if (closing) throw refusal('closing', { retryAfterSeconds: 1 })
       running += 1

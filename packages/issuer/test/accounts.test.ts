@@ -193,6 +193,30 @@ describe('sessions', () => {
   })
 })
 
+describe('the operator', () => {
+  it('issues a token to a client without its secret, under the same rules and the own name', async () => {
+    const { id } = await service.client({ audiences: ['agent-api', 'analytics-service'], scopes: ['agents:read'] })
+    const actor = { type: 'operator', id: 'grace' } as const
+    const issued = await service.issuer.issueToken('nightly-etl', { audience: 'agent-api', actor })
+    expect(issued).toMatchObject({ subject: id, scope: 'agents:read', audience: 'agent-api', refresh: null })
+    expect(service.audits.at(-1)).toMatchObject({ action: 'token.issue', actor })
+    expect(await service.issuer.introspectToken(issued.accessToken)).toMatchObject({ active: true, sub: id })
+    await service.issuer.revokeToken(issued.accessToken)
+    expect(await service.issuer.introspectToken(issued.accessToken)).toEqual({ active: false })
+
+    const refused = (name: string, target: object) => service.issuer.issueToken(name, target)
+    await expect(refused('nobody', {})).rejects.toMatchObject({ code: 'unknown_client' })
+    await expect(refused(id, {})).rejects.toMatchObject({ code: 'invalid_target' })
+    await expect(refused(id, { audience: 'agent-api', scope: 'chat:write' })).rejects.toMatchObject({
+      code: 'invalid_scope',
+    })
+    await service.client({ name: 'cli', type: 'public', grants: ['sign_in'] })
+    await expect(refused('cli', {})).rejects.toMatchObject({ code: 'unauthorized_client' })
+    await service.issuer.clients.disable(id)
+    await expect(refused(id, { audience: 'agent-api' })).rejects.toMatchObject({ code: 'already_disabled' })
+  })
+})
+
 describe('pages', () => {
   it.each([0, -1, 1.5, 1001, Number.NaN])('of %d are refused', async (limit) => {
     await expect(service.issuer.users.list({ limit })).rejects.toMatchObject({ code: 'invalid_option' })

@@ -168,6 +168,11 @@ describe('closing', () => {
     })
     unavailable(await service.post('/oauth/token', grant, as()))
     expect(closed).toBe(false)
+    const ready = await fetch(`${service.url}/readyz`)
+    expect([ready.status, (await ready.json()) as unknown]).toEqual([
+      503,
+      { status: 'unready', checks: { service: 'closing' } },
+    ])
     release()
     expect((await running).status).toBe(200)
     await closing

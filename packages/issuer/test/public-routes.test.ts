@@ -159,6 +159,20 @@ describe('health and readiness', () => {
     expect((await asked).status).toBe(503)
   })
 
+  it('looks at the store at most twice a second, whoever asks', async () => {
+    await start()
+    let looks = 0
+    const countLook = async (): Promise<void> => {
+      looks += 1
+    }
+    Object.assign(service.stores, { check: countLook })
+    for (let asked = 0; asked < 5; asked += 1) await get('/readyz')
+    expect(looks).toBe(1)
+    service.clock.pass(1)
+    await get('/readyz')
+    expect(looks).toBe(2)
+  })
+
   it('is not ready when no key can sign', async () => {
     await start()
     await service.rings[0]?.close()

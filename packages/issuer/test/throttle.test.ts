@@ -132,6 +132,8 @@ describe('the address', () => {
     ['prepends inventions', (at: number) => `10.0.0.${at}, 192.0.2.1`],
     ['rotates addresses of one /64', (at: number) => `2001:db8:1:2:${at}::1`],
     ['spells an IPv4 address in other ways', (at: number) => (at % 2 === 0 ? '::ffff:192.0.2.1' : '::ffff:c000:201')],
+    ['has a port of its own each time', (at: number) => `192.0.2.1:${4000 + at}`],
+    ['has a port and an IPv6 address', (at: number) => `[2001:db8:1:2::${at}]:${4000 + at}`],
     ['sends what is no address', (at: number) => `unknown-${at}`],
   ])('stays one when somebody behind a trusted proxy %s', async (_what, header) => {
     await start(behindProxy)

@@ -35,9 +35,11 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
     let first: Buffer | undefined
     let more: Buffer[] | undefined
     let size = 0
+    let settled = false
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > maxBodyBytes) {
+        settled = true
         request.pause()
         reject(new HttpRefused(413, refusal('body_too_large'), { hangUp: true }))
         return
@@ -49,9 +51,15 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
         more.push(chunk)
       }
     })
-    request.on('end', () => resolve(more === undefined ? (first ?? nothing) : Buffer.concat(more, size)))
-    request.on('error', () => reject(new PeerGone('the request was cut off')))
-    request.on('close', () => reject(new PeerGone('the request was cut off')))
+    request.on('end', () => {
+      settled = true
+      resolve(more === undefined ? (first ?? nothing) : Buffer.concat(more, size))
+    })
+    const gone = (): void => {
+      if (!settled) reject(new PeerGone('the request was cut off'))
+    }
+    request.on('error', gone)
+    request.on('close', gone)
   })
 }
 

@@ -9,6 +9,7 @@ export async function allowOriginOf(exchange: Exchange, clientId: string | undef
   exchange.headers.push('Vary', 'Origin')
   if (clientId === undefined || !(await exchange.face.issuer.clientAllowsOrigin(clientId, origin))) return
   exchange.headers.push('Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true')
+  exchange.headers.push('Access-Control-Expose-Headers', 'Retry-After')
 }
 
 /** OPTIONS. A preflight names no client: it is answered for every origin that some client lists. */

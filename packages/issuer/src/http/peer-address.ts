@@ -12,10 +12,13 @@ export function peerAddress(request: IncomingMessage, trustedHops: number): stri
   const hops = forwarded.split(',').reverse().slice(0, trustedHops)
   let address = peer
   for (const hop of hops) {
-    const text = hop.trim()
+    const text = hop.trim().replace(withPort, '$1$2')
     // An entry that is no address was not written by a proxy that appends what it sees.
     if (isIP(text) === 0) break
     address = text
   }
   return address
 }
+
+/** Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+const withPort = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/
