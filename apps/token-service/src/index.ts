@@ -1,0 +1,2 @@
+export { consumers } from './consumers.ts'
+export { configFile, type StartOptions, startFleetTokenService } from './start.ts'
