@@ -2,7 +2,6 @@
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { oauthProvider } from '@better-auth/oauth-provider'
 import { betterAuth } from 'better-auth'
@@ -13,7 +12,7 @@ import Database from 'better-sqlite3'
 import { ready } from './ready.mjs'
 
 const resource = 'https://agent-api.example'
-const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'bench-'))
+const folder = mkdtempSync(join(process.env.BENCH_DIR ?? '/var/tmp', 'bench-'))
 const database = new Database(join(folder, 'better-auth.db'))
 database.pragma('journal_mode = WAL')
 const server = createServer()

@@ -2,7 +2,6 @@
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDataDir, resolveConfig, startTokenService } from '@countersign/server'
 import { ready } from './ready.mjs'
@@ -17,7 +16,7 @@ function freePort() {
   })
 }
 
-const folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'bench-'))
+const folder = mkdtempSync(join(process.env.BENCH_DIR ?? '/var/tmp', 'bench-'))
 const port = await freePort()
 const config = await resolveConfig(
   {
