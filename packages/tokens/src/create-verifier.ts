@@ -141,12 +141,13 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
 
   /** With waiting, for a key that has to be fetched or an engine that is asynchronous. */
   async function checkSlowly(lent: OpenToken, found: PublicJwk | undefined): Promise<Principal> {
-    const opened = { ...lent, signature: lent.signature.slice() }
+    // Not `slice()`: on Node the bytes are a Buffer's, whose `slice` shares memory with the tokens that come meanwhile.
+    const opened = { ...lent, signature: new Uint8Array(lent.signature) }
     const { kid } = opened.header
     const key = choose(found ?? (await keys.load(kid)), opened)
     const principal = checkSync(opened, key)
     if (principal !== undefined) return principal
-    const data = engine.ascii(opened.token, opened.signedLength).slice()
+    const data = new Uint8Array(engine.ascii(opened.token, opened.signedLength))
     if (!(await key.signature.verify(data, opened.signature))) return forged()
     // The key may have been withdrawn while the engine was at work.
     if (keys.get(kid) !== key.jwk) return reject('unknown_key', 'header.kid', 'The key was withdrawn.', 'keys')

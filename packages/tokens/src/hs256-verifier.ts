@@ -157,8 +157,8 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
     },
     verify: async (token) => {
       const { opened, candidates } = open(token)
-      const data = engine.ascii(token, opened.signedLength).slice()
-      const signature = opened.signature.slice()
+      const data = new Uint8Array(engine.ascii(token, opened.signedLength))
+      const signature = new Uint8Array(opened.signature)
       let holds = false
       for (const key of candidates) holds ||= await key.verify(data, signature)
       return finish(holds, opened)

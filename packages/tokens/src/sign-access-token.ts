@@ -100,7 +100,7 @@ export async function signAccessToken(claims: AccessTokenClaims, signer: TokenSi
   const input = signingInput(claims, signer)
   if (signer.signSync !== undefined) return compact(input, signer.signSync(engine.ascii(input, input.length)))
   // The bytes are only lent until the next token; this signer keeps them longer.
-  return compact(input, await signer.sign(engine.ascii(input, input.length).slice()))
+  return compact(input, await signer.sign(new Uint8Array(engine.ascii(input, input.length))))
 }
 
 /**

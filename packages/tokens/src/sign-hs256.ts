@@ -40,7 +40,7 @@ function signingInput(claims: Readonly<Record<string, unknown>>, { kid }: Hs256K
  */
 export async function signHs256(claims: Readonly<Record<string, unknown>>, key: Hs256Key): Promise<string> {
   const input = signingInput(claims, key)
-  return `${input}.${engine.encodeBytes(await keyOf(key).sign(engine.ascii(input, input.length).slice()))}`
+  return `${input}.${engine.encodeBytes(await keyOf(key).sign(new Uint8Array(engine.ascii(input, input.length))))}`
 }
 
 /**

@@ -30,6 +30,11 @@ const withSpareBits = (text: string): string => {
   return text.slice(0, -1) + alphabet[alphabet.indexOf(text.slice(-1)) + 1]
 }
 
+const cut = (token: string): string => {
+  const [first, second, third = ''] = token.split('.')
+  return [first, second, Buffer.from(third, 'base64url').subarray(0, 61).toString('base64url')].join('.')
+}
+
 type Row = [row: string, why: string, token: unknown, code: RejectionCode, where: string]
 
 const shape: Row[] = [
@@ -66,7 +71,7 @@ const shape: Row[] = [
   ],
   ['14', 'is too long', `${goodHeader}.${'A'.repeat(8192)}.${goodSignature}`, 'malformed', 'token'],
   ['7', 'has a signature cut by one character', good.slice(0, -1), 'malformed', 'signature'],
-  ['1', 'has a signature cut by three bytes', good.slice(0, -4), 'bad_signature', 'signature'],
+  ['1', 'has a signature cut by three bytes', cut(good), 'bad_signature', 'signature'],
   ['1', 'has a longer signature', `${good.slice(0, -2)}AAAAAA`, 'bad_signature', 'signature'],
 ]
 

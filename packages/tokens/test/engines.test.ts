@@ -1,0 +1,210 @@
+import { createPrivateKey, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { engine as webEngine } from '../src/engine.ts'
+import type { Ed25519Engine } from '../src/engine-contract.ts'
+import { createVerifier, importPublicJwk, jwkThumbprint, staticKeys } from '../src/index.ts'
+import { isSoundPublicKey, isSoundSignature } from '../src/internal/edwards25519.ts'
+import { engine as nodeEngine } from '../src/node/engine.ts'
+import { sodiumEd25519 } from '../src/node/sodium.ts'
+import { add, B, encode, hash, L, littleEndian, mod, multiply, T8 } from './support/ed25519-math.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { ed25519Key, goodClaims, tokenWith } from './support/issuer.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: vectors are data of their own shapes
+const load = (name: string): any => JSON.parse(readFileSync(new URL(`vectors/${name}.json`, import.meta.url), 'utf8'))
+
+const engines: [name: string, engine: Ed25519Engine][] = [
+  ['node:crypto', nodeEngine.ed25519],
+  ['webcrypto', webEngine.ed25519],
+  ['sodium-native', sodiumEd25519()],
+]
+
+/** What the verifier does with key and signature before and in the engine. */
+async function verdict(engine: Ed25519Engine, key: Buffer, message: Buffer, signature: Buffer): Promise<boolean> {
+  if (!isSoundPublicKey(key) || !isSoundSignature(signature)) return false
+  return await engine.importKey(key).verify(message, signature)
+}
+
+describe.each(engines)('the engine %s', (_name, engine) => {
+  const rfc = load('rfc8037-appendix-a')
+  const [header, payload, signatureText] = rfc.jws.split('.')
+  const key = Buffer.from(rfc.jwk.x, 'base64url')
+  const message = Buffer.from(`${header}.${payload}`)
+  const signature = Buffer.from(signatureText, 'base64url')
+
+  it('verifies RFC 8037 appendix A.4', async () => {
+    expect(await verdict(engine, key, message, signature)).toBe(true)
+  })
+
+  it('refuses it with any one bit of the signature turned', async () => {
+    const imported = engine.importKey(key)
+    for (let bit = 0; bit < 512; bit++) {
+      const turned = Buffer.from(signature)
+      turned[bit >> 3] = (turned[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      expect(await imported.verify(message, turned).catch(() => false), `bit ${bit}`).toBe(false)
+    }
+  })
+
+  it.each(
+    load('ed25519-speccheck').cases as { about: string; publicKey: string; message: string; signature: string }[],
+  )('refuses: $about', async (odd) => {
+    const [oddKey, oddMessage, oddSignature] = [odd.publicKey, odd.message, odd.signature].map((hex) =>
+      Buffer.from(hex, 'hex'),
+    )
+    if (oddKey === undefined || oddMessage === undefined || oddSignature === undefined) throw new Error('no such case')
+    expect(await verdict(engine, oddKey, oddMessage, oddSignature)).toBe(false)
+  })
+
+  // A key of our own and signatures that only its holder could make: prime order A, so nothing is refused on import.
+  const secret = 0x1234567890abcdefn
+  const A = encode(multiply(B, secret))
+  const said = Buffer.from('what was said')
+  const signWith = (R: Buffer, r: bigint): Buffer =>
+    Buffer.concat([R, littleEndian(mod(r + hash(R, A, said) * secret, L))])
+
+  it('accepts a signature made by hand from the formula', async () => {
+    expect(await verdict(engine, A, said, signWith(encode(multiply(B, 77n)), 77n))).toBe(true)
+  })
+
+  it.each([1n, 2n, 3n, 4n, 5n, 6n, 7n])(
+    'refuses R with a small component, %i times the point of order 8',
+    async (k) => {
+      const R = encode(add(multiply(B, 77n), multiply(T8, k)))
+      expect(await verdict(engine, A, said, signWith(R, 77n))).toBe(false)
+    },
+  )
+
+  it.each([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n])('refuses R of small order, %i times the point of order 8', async (k) => {
+    expect(await verdict(engine, A, said, signWith(encode(multiply(T8, k)), 0n))).toBe(false)
+  })
+
+  it('refuses S that is one group order too large', async () => {
+    const good = signWith(encode(multiply(B, 77n)), 77n)
+    const s = BigInt(`0x${Buffer.from(good.subarray(32)).reverse().toString('hex')}`)
+    expect(await verdict(engine, A, said, Buffer.concat([good.subarray(0, 32), littleEndian(s + L)]))).toBe(false)
+  })
+})
+
+describe('key import', () => {
+  const x = (bytes: Buffer): unknown => ({ kty: 'OKP', crv: 'Ed25519', kid: 'k', x: bytes.toString('base64url') })
+  const odd: [why: string, bytes: Buffer][] = [
+    ...[0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n].map((k): [string, Buffer] => [
+      `small order, ${k} times`,
+      encode(multiply(T8, k)),
+    ]),
+    ...[1n, 2n, 3n, 4n, 5n, 6n, 7n].map((k): [string, Buffer] => [
+      `mixed order, ${k} times`,
+      encode(add(multiply(B, 5n), multiply(T8, k))),
+    ]),
+    ['y equal to the prime', Buffer.from(`ed${'ff'.repeat(30)}7f`, 'hex')],
+    ['y one above the prime', Buffer.from(`ee${'ff'.repeat(30)}7f`, 'hex')],
+    ['the largest y', Buffer.from(`${'ff'.repeat(31)}7f`, 'hex')],
+    ['x zero with a sign', Buffer.from(`01${'00'.repeat(30)}80`, 'hex')],
+    ['no point at all', Buffer.from(`02${'00'.repeat(31)}`, 'hex')],
+    ['31 bytes', Buffer.alloc(31, 1)],
+  ]
+  it.each(odd)('refuses an Ed25519 key of %s', (_why, bytes) => {
+    expect(() => importPublicJwk(x(bytes))).toThrow(expect.objectContaining({ name: 'TokensError', code: 'bad_key' }))
+  })
+
+  it('takes the keys that are made the usual way', () => {
+    for (let made = 0; made < 20; made++) expect(importPublicJwk(ed25519Key().jwk).alg).toBe('EdDSA')
+    expect(importPublicJwk(x(encode(multiply(B, 5n)))).crv).toBe('Ed25519')
+  })
+
+  it('finds the thumbprint of RFC 8037 appendix A.3', async () => {
+    const { jwk, thumbprint } = load('rfc8037-appendix-a')
+    expect(await jwkThumbprint(jwk)).toBe(thumbprint)
+  })
+})
+
+describe.each([
+  ['node', nodeEngine],
+  ['webcrypto', webEngine],
+])('the other algorithms on %s', (_name, engine) => {
+  it.each([...load('rfc7515-appendix-a').cases, ...load('rfc7520-section-4').cases])(
+    'verifies section $section',
+    async ({ jwk, jws }) => {
+      const [header, payload, signature] = jws.split('.')
+      const key = engine.importKey(importPublicJwk({ kid: 'k', ...jwk }), jwk.alg)
+      const data = Buffer.from(`${header}.${payload}`)
+      expect(await key.verify(data, Buffer.from(signature, 'base64url'))).toBe(true)
+      expect(await key.verify(Buffer.from(`${header}.A${payload}`), Buffer.from(signature, 'base64url'))).toBe(false)
+    },
+  )
+
+  it('verifies the HMAC of RFC 7515 appendix A.1', async () => {
+    const { k, jws } = load('rfc7515-appendix-a').hmac
+    const [header, payload, signature] = jws.split('.')
+    const key = engine.hmacKey(Buffer.from(k, 'base64url'))
+    const data = Buffer.from(`${header}.${payload}`)
+    expect(await key.verify(data, Buffer.from(signature, 'base64url'))).toBe(true)
+    expect(Buffer.from(await key.sign(data)).toString('base64url')).toBe(signature)
+    expect(await key.verify(Buffer.from('other'), Buffer.from(signature, 'base64url'))).toBe(false)
+    expect(await key.verify(data, Buffer.from(signature, 'base64url').subarray(1))).toBe(false)
+  })
+
+  it.each([
+    ['padding', 'QQ=='],
+    ['standard alphabet', '+/+/'],
+    ['one character', 'A'],
+    ['five characters', 'AAAAA'],
+    ['spare bits after one byte', 'QR'],
+    ['spare bits after two bytes', 'QUB'],
+    ['a space', 'Q Q'],
+    ['a newline', 'QUJD\n'],
+    ['a character beyond ASCII', 'QUJDŃ'],
+    ['a character whose low byte is a letter', 'Łgaa'],
+  ])('does not decode %s', (_why, text) => {
+    expect(engine.decodeBytes(text)).toBeUndefined()
+    expect(engine.decodeText(text)).toBeUndefined()
+  })
+
+  it('encodes and decodes alike', () => {
+    for (let length = 0; length < 70; length++) {
+      const bytes = Buffer.from(Array.from({ length }, (_, index) => (index * 37 + length) & 0xff))
+      expect(engine.encodeBytes(bytes)).toBe(bytes.toString('base64url'))
+      expect(Buffer.from(engine.decodeBytes(bytes.toString('base64url')) ?? [])).toEqual(bytes)
+    }
+    expect(engine.decodeText(engine.encodeText('åäö 🌲 \ufffd'))).toBe('åäö 🌲 \ufffd')
+    expect(engine.decodeText(Buffer.from([0x7b, 0xff]).toString('base64url'))).toBeUndefined()
+    expect(engine.decodeText(Buffer.from([0xed, 0xa0, 0x80]).toString('base64url'))).toBeUndefined()
+  })
+})
+
+describe.each(engines)('a verifier on %s', (name, ed25519) => {
+  const key = ed25519Key()
+  const options = { issuer: goodClaims.iss, audience: goodClaims.aud, clock: new FakeClock(), ed25519 }
+  const verifier = createVerifier({ ...options, keys: staticKeys({ keys: [key.jwk] }) })
+
+  it('accepts and refuses', async () => {
+    const token = tokenWith({}, key)
+    expect((await verifier.verify(token)).subject).toBe('user_1')
+    await expect(verifier.verify(tokenWith({}, ed25519Key()))).rejects.toMatchObject({ code: 'bad_signature' })
+  })
+
+  it('works at the same time on many tokens, each with its own answer', async () => {
+    const tokens = Array.from({ length: 40 }, (_, index) =>
+      tokenWith({ sub: `user_${index}` }, index % 4 === 3 ? ed25519Key() : key),
+    )
+    const answers = await Promise.allSettled(tokens.map((token) => verifier.verify(token)))
+    expect(
+      answers.map((answer) => (answer.status === 'fulfilled' ? answer.value.subject : answer.reason.code)),
+    ).toEqual(tokens.map((_, index) => (index % 4 === 3 ? 'bad_signature' : `user_${index}`)))
+  })
+
+  it('says plainly whether it can do so without waiting', () => {
+    const token = tokenWith({ jti: 'fresh' }, key)
+    if (name === 'webcrypto')
+      expect(() => verifier.verifySync(token)).toThrow(expect.objectContaining({ code: 'sync_unavailable' }))
+    else expect(verifier.verifySync(token).tokenId).toBe('fresh')
+  })
+})
+
+it('signs what RFC 8037 appendix A.4 signs', () => {
+  const { jwk, d, jws } = load('rfc8037-appendix-a')
+  const [header, payload, signature] = jws.split('.')
+  const key = createPrivateKey({ key: { ...jwk, d }, format: 'jwk' })
+  expect(sign(null, Buffer.from(`${header}.${payload}`), key).toString('base64url')).toBe(signature)
+})
