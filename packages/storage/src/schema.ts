@@ -10,12 +10,12 @@ export interface Schema {
   throttle: ThrottleTable
 }
 
-export interface SettingsTable {
+interface SettingsTable {
   name: string
   value: number
 }
 
-export interface KeyRingsTable {
+interface KeyRingsTable {
   name: string
   version: number
   document: string
@@ -65,7 +65,7 @@ export interface SessionsTable {
   keep_until: number
 }
 
-export interface RefreshTokensTable {
+interface RefreshTokensTable {
   hash: string
   session_id: string
   created_at: number
@@ -73,7 +73,7 @@ export interface RefreshTokensTable {
   spent_at: number | null
 }
 
-export interface IssuedTokensTable {
+interface IssuedTokensTable {
   jti: string
   session_id: string
   kid: string
@@ -85,7 +85,7 @@ export interface IssuedTokensTable {
   revoked_at: number | null
 }
 
-export interface ThrottleTable {
+interface ThrottleTable {
   key: string
   failures: number
   window_started_at: number

@@ -17,7 +17,7 @@ export interface CompiledStatement {
 }
 
 /** Gives the place of a parameter, typed as its value. */
-export type Places<P> = <K extends keyof P & string>(name: K) => P[K]
+type Places<P> = <K extends keyof P & string>(name: K) => P[K]
 
 /** Makes a statement of a query with named places in it: `compile<{ id: string }>()((db, p) => db.….where('id', '=', p('id')))`. */
 export type Compile = <P>() => <R>(build: (db: Kysely<Schema>, place: Places<P>) => Compilable<R>) => Statement<P, R>

@@ -18,7 +18,7 @@ async function stored(path: string, count: number): Promise<readonly boolean[]> 
   return found.map((one) => one !== undefined)
 }
 
-it('answers only after the log was synced', async () => {
+it('answers only after the log was synced', { timeout: 60_000 }, async () => {
   const path = await emptyDatabase()
   const { printed, trace } = await addUnderStrace(path, 12, ['-e', 'trace=fsync,fdatasync,write'])
   expect(printed.filter((line) => line.endsWith(' ok'))).toHaveLength(13)
@@ -42,7 +42,9 @@ it('answers only after the log was synced', async () => {
   expect(answers).toBe(12)
 })
 
-it('fails with io_error when a sync fails, stores nothing more, and reports it as fatal', async () => {
+it('fails with io_error when a sync fails, stores nothing more, and reports it as fatal', {
+  timeout: 60_000,
+}, async () => {
   const path = await emptyDatabase()
   // Only one sync fails: what comes after it must be refused although the disk would take it.
   const inject = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=6']
@@ -60,7 +62,7 @@ it('fails with io_error when a sync fails, stores nothing more, and reports it a
   expect(found.slice(failed + 1).some((isThere) => isThere)).toBe(false)
 })
 
-it('fails with full when the disk is full, and goes on when there is space again', async () => {
+it('fails with full when the disk is full, and goes on when there is space again', { timeout: 60_000 }, async () => {
   const path = await emptyDatabase()
   const inject = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=ENOSPC:when=20..40']
   const { printed, trace } = await addUnderStrace(path, 60, inject)

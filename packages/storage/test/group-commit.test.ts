@@ -146,6 +146,18 @@ it('writes nothing more after a failed sync', () => {
   expect(fatal[0]).toMatchObject({ code: 'io_error', cause: { code: 'SQLITE_IOERR_FSYNC' } })
 })
 
+it('writes nothing more when it cannot roll back', () => {
+  const { push, work, outcomes } = setUp((step) => {
+    if (step === 'commit') return 'SQLITE_FULL'
+    return step === 'rollback' ? 'SQLITE_ERROR' : undefined
+  })
+  push('a')
+  work()
+  push('b')
+  work()
+  expect(outcomes().map(([, outcome]) => outcome)).toEqual(['io_error', 'io_error'])
+})
+
 it('stops trying one by one as soon as a sync fails', () => {
   const { push, work, outcomes } = setUp((step, nth) => {
     if (step === 'commit') return nth === 1 ? 'SQLITE_FULL' : nth === 3 ? 'SQLITE_IOERR_FSYNC' : undefined

@@ -1,7 +1,7 @@
 import { isStorageError, StorageError, type StorageErrorCode } from '../storage-error.ts'
 
 /** SQLite's result code by name (such as `SQLITE_IOERR_FSYNC`), if that is what failed. */
-export function sqliteCode(error: unknown): string | undefined {
+function sqliteCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
   return error.code.startsWith('SQLITE_') ? error.code : undefined
 }

@@ -19,7 +19,8 @@ export async function prepareFile(path: string): Promise<string> {
   const absolute = resolve(path)
   const directory = dirname(absolute)
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined) await syncParents(made, directory)
     for (const suffix of companions) {
       const found = await look(absolute + suffix)
       if (found !== undefined && (found.mode & 0o077) !== 0) await chmod(absolute + suffix, 0o600)
@@ -58,7 +59,12 @@ async function look(path: string): Promise<Stats | undefined> {
   throw new StorageError('unsafe_file', `${path} is ${what}.`)
 }
 
-/** A new file's name is durable only once its directory is synced. */
+/** `made`, the topmost directory that was created, and those below it down to `directory`. */
+async function syncParents(made: string, directory: string): Promise<void> {
+  for (let below = directory; below.length >= made.length; below = dirname(below)) await syncDirectory(dirname(below))
+}
+
+/** A new name is durable only once the directory that it stands in is synced. */
 async function syncDirectory(path: string): Promise<void> {
   // Windows cannot open directories, and needs no such sync.
   if (process.platform === 'win32') return

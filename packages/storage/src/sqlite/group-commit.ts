@@ -116,8 +116,16 @@ export class GroupCommit {
       connection.commit()
       return answers
     } catch (error) {
-      if (connection.inTransaction) connection.rollback()
+      if (connection.inTransaction) this.#rollback()
       throw error
+    }
+  }
+
+  #rollback(): void {
+    try {
+      this.#options.connection.rollback()
+    } catch (cause) {
+      throw new StorageError('io_error', 'A transaction could not be rolled back.', { cause })
     }
   }
 
