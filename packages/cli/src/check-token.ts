@@ -9,9 +9,9 @@ import type { VerificationSettings } from './verification.ts'
 export async function checkToken(
   { clock }: Pick<CliIo, 'clock'>,
   token: string,
-  { issuer, audience, keys, algorithms, isActive }: VerificationSettings,
+  { issuer, audience, keys, algorithms, profile, isActive }: VerificationSettings,
 ): Promise<Principal> {
-  const verifier = createVerifier({ issuer, audience, keys, algorithms, cache: false, clock })
+  const verifier = createVerifier({ issuer, audience, keys, algorithms, profile, cache: false, clock })
   const principal = await verifier.verify(token)
   // A verifier forgives some seconds of clock difference; the issuer does not, and would call such a token inactive.
   if (isActive !== undefined && principal.expiresAt > clock.now() && !(await isActive(token))) {

@@ -1,18 +1,35 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { KeyStatus } from '@countersign/keys'
-import { type Algorithm, type KeySource, rfc9068, staticKeys } from '@countersign/tokens'
+import {
+  type Algorithm,
+  auth0,
+  betterAuth,
+  clerk,
+  type KeySource,
+  keycloak,
+  oidcProvider,
+  type Profile,
+  rfc9068,
+  staticKeys,
+} from '@countersign/tokens'
 import { remoteJwks } from '@countersign/tokens/jwks'
 import type { CommandContext } from './context.ts'
 import { decodeToken } from './decode-token.ts'
 import { discoverJwks } from './discover-jwks.ts'
 import { CliError, type ExitCode } from './failure.ts'
 
+/** How tokens of other issuers differ from ours, by name. */
+export const profiles: Readonly<Record<string, Profile>> = Object.fromEntries(
+  [rfc9068, auth0, betterAuth, clerk, keycloak, oidcProvider].map((profile) => [profile.name, profile]),
+)
+
 /** What `token verify` and `explain` can be told. */
 export interface VerificationOptions {
   readonly issuer?: string
   readonly audience?: string
   readonly jwks?: string
+  readonly profile?: string
 }
 
 /** What a token is held against, and where each value came from: `explain` names the setting that decided. */
@@ -20,8 +37,9 @@ export interface VerificationSettings {
   readonly issuer: string
   readonly audience: string
   readonly keys: KeySource
+  readonly profile: Profile
   readonly algorithms: readonly Algorithm[]
-  readonly sources: Readonly<Record<'issuer' | 'audience' | 'keys', string>>
+  readonly sources: Readonly<Record<'issuer' | 'audience' | 'keys' | 'profile', string>>
   /** The audiences of the matrix; empty when there is none to look at. */
   readonly audiences: readonly string[]
   /** True when the audience is only what the token itself says: then it was not checked. */
@@ -64,6 +82,9 @@ function audienceOf(token: string): string | undefined {
   return typeof first === 'string' && first !== '' ? first : undefined
 }
 
+/** Said of an audience that nobody named. */
+export const matrixSource = 'the consumer matrix'
+
 /** `--audience`, or the token's own if the matrix has it; else the first of the matrix, which then refuses the token. */
 function chooseAudience(
   given: string | undefined,
@@ -74,9 +95,16 @@ function chooseAudience(
   const own = audienceOf(token)
   if (audiences.length > 0) {
     const known = own !== undefined && audiences.includes(own)
-    return { audience: known ? own : (audiences[0] ?? ''), source: 'the consumer matrix', unchecked: false }
+    return { audience: known ? own : (audiences[0] ?? ''), source: matrixSource, unchecked: false }
   }
   return { audience: own ?? 'unknown', source: "the token's own", unchecked: true }
+}
+
+/** @throws CliError `wrong_usage` before a token is asked for */
+export function checkOptions({ issuer, profile }: VerificationOptions): void {
+  if (issuer === undefined && profile !== undefined) {
+    throw new CliError('wrong_usage', "--profile is for another issuer's tokens: it needs --issuer.")
+  }
 }
 
 /**
@@ -92,6 +120,7 @@ export async function withVerification(
 ): Promise<ExitCode> {
   const { issuer: foreign } = options
   if (foreign !== undefined) {
+    const profile = profiles[options.profile ?? rfc9068.name] ?? rfc9068
     const place = options.jwks ?? (await discoverJwks(foreign, context.io))
     const { audience, source, unchecked } = chooseAudience(options.audience, token, [])
     return await withKeysFrom(context, place, (keys) =>
@@ -99,8 +128,14 @@ export async function withVerification(
         issuer: foreign,
         audience,
         keys,
-        algorithms: rfc9068.algorithms,
-        sources: { issuer: '--issuer', audience: source, keys: options.jwks === undefined ? place : '--jwks' },
+        profile,
+        algorithms: profile.algorithms,
+        sources: {
+          issuer: '--issuer',
+          audience: source,
+          keys: options.jwks === undefined ? place : '--jwks',
+          profile: options.profile === undefined ? `${profile.name}, unless --profile says otherwise` : '--profile',
+        },
         audiences: [],
         audienceUnchecked: unchecked,
         keyStatus: () => undefined,
@@ -116,11 +151,13 @@ export async function withVerification(
         issuer: config.issuer,
         audience,
         keys,
+        profile: rfc9068,
         algorithms: consumers.consumers[audience]?.algorithm === 'ES256' ? ['ES256'] : rfc9068.algorithms,
         sources: {
           issuer: `issuer in ${config.file ?? 'the configuration'}`,
           audience: source,
           keys: options.jwks === undefined ? "this service's key rings" : '--jwks',
+          profile: rfc9068.name,
         },
         audiences: Object.keys(consumers.consumers),
         audienceUnchecked: unchecked,

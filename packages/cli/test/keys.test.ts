@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { laterBy } from './clock.ts'
+import { findFreePort } from './free-port.ts'
 import { type Installation, install } from './installation.ts'
 
 /** W with the defaults. */
@@ -139,7 +140,8 @@ describe('doctor, of keys', () => {
     [31, 'error', 1],
   ]
   it.each(ages)('finds a key of %d days %s', async (days, level, exitCode) => {
-    const ran = await here.run(['doctor', '--json'], { clock: laterBy(days * 86_400) })
+    const env = { COUNTERSIGN_PORT: String(await findFreePort()) }
+    const ran = await here.run(['doctor', '--json'], { env, clock: laterBy(days * 86_400) })
     const { findings } = ran.json() as { findings: { check: string; level: string }[] }
     expect(findings.filter(({ check }) => check === 'keys')).toMatchObject([{ level }])
     expect(ran.exitCode).toBe(exitCode)

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { laterBy } from './clock.ts'
 import { type Installation, install } from './installation.ts'
@@ -144,12 +145,12 @@ describe('explain', () => {
     [
       'an unknown key',
       () => changed('header', { kid: 'k7' }),
-      { code: 'unknown_key', check: 'key', found: 'k7', setting: "keys: this service's key rings" },
+      { code: 'unknown_key', check: 'key', where: 'header.kid', setting: "keys: this service's key rings" },
     ],
     [
       'changed claims',
       () => changed('claims', { scope: 'items:burn' }),
-      { code: 'bad_signature', check: 'signature', where: 'signature', setting: null },
+      { code: 'bad_signature', check: 'signature', where: 'signature', setting: "keys: this service's key rings" },
     ],
   ]
   it.each(rows)('names what is wrong with a token with %s', async (_what, make, expected) => {
@@ -234,6 +235,28 @@ describe('explain', () => {
     } finally {
       server.close()
     }
+  })
+
+  it("takes another issuer's tokens by a profile", async () => {
+    const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true })
+    const jwks = join(here.folder, 'rs256.json')
+    const key = { ...(await exportJWK(publicKey)), kid: 'r1', alg: 'RS256', use: 'sig' }
+    await writeFile(jwks, JSON.stringify({ keys: [key] }))
+    const input = await new SignJWT({ azp: 'web', scope: 'openid' })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: 'r1' })
+      .setIssuer('https://tenant.example.com/')
+      .setAudience(['api', 'https://tenant.example.com/userinfo'])
+      .setSubject('auth0|1')
+      .setIssuedAt()
+      .setExpirationTime('10m')
+      .sign(privateKey)
+    const argv = ['explain', '--issuer', 'https://tenant.example.com/', '--jwks', jwks, '--audience', 'api', '--json']
+    const strict = await run(argv, { input })
+    expect(strict.exitCode).toBe(1)
+    expect(strict.json()).toMatchObject({ code: 'unsupported_alg', found: 'RS256', expected: 'EdDSA or Ed25519' })
+    const relaxed = await run([...argv, '--profile', 'auth0'], { input })
+    expect(relaxed.exitCode).toBe(0)
+    expect(relaxed.json()).toMatchObject({ accepted: true, revocationChecked: false })
   })
 
   const unusable: [what: string, issuer: string, code: string][] = [

@@ -71,6 +71,8 @@ describe('wrong usage', () => {
     ['a number out of bounds', ['keys', 'status', '--interval', '0'], /whole number from 1 to 3600/u],
     ['a kid that is none', ['keys', 'activate', 'k7'], /43 base64url characters/u],
     ['watching a document', ['keys', 'status', '--watch', '--json'], /exclude each other/u],
+    ['a profile that is none', ['explain', '--profile', 'okta'], /Allowed choices/u],
+    ['a profile for our own tokens', ['explain', '--profile', 'auth0'], /needs --issuer/u],
     ['writing and checking', ['consumers', 'matrix', '--write', '--check'], /exclude each other/u],
     ['a configuration without a name', ['doctor', '--config'], /argument missing/u],
   ]

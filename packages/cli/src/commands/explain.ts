@@ -2,14 +2,14 @@ import { isRejection, type Principal, type TokenRejected } from '@countersign/to
 import type { Command } from 'commander'
 import { checkToken } from '../check-token.ts'
 import type { Bind, CommandContext } from '../context.ts'
-import { type Explanation, explainRejection } from '../explain-rejection.ts'
+import { type Explanation, explainRefusal } from '../explain-refusal.ts'
 import type { ExitCode } from '../failure.ts'
 import type { CliIo } from '../io.ts'
 import type { Page } from '../output.ts'
 import { readToken } from '../read-token.ts'
 import { fromNow, instant } from '../times.ts'
 import { examples } from '../usage.ts'
-import { type VerificationOptions, type VerificationSettings, withVerification } from '../verification.ts'
+import { checkOptions, type VerificationOptions, type VerificationSettings, withVerification } from '../verification.ts'
 import { verificationOptions } from './token.ts'
 
 async function check(io: CliIo, token: string, settings: VerificationSettings): Promise<Principal | TokenRejected> {
@@ -42,13 +42,14 @@ async function explain(
   options: VerificationOptions & { readonly file?: string },
 ): Promise<ExitCode> {
   const { io, out } = context
+  checkOptions(options)
   const token = await readToken(io, options.file)
   return await withVerification(context, options, token, async (settings) => {
     const found = await check(io, token, settings)
     const { issuer, audience, audienceUnchecked } = settings
     const against = { issuer, audience: audienceUnchecked ? null : audience, keys: settings.sources.keys }
     if (isRejection(found)) {
-      const explanation = explainRejection(found, token, settings, io.clock.now())
+      const explanation = explainRefusal(found, token, settings, io.clock.now())
       out.result({ accepted: false, against, ...explanation }, (page) => writeRefusal(page, explanation))
       return 1
     }

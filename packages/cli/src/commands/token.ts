@@ -1,5 +1,5 @@
 import type { Principal } from '@countersign/tokens'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { checkToken } from '../check-token.ts'
 import type { Bind, CommandContext } from '../context.ts'
 import { decodeToken, explainShape } from '../decode-token.ts'
@@ -8,7 +8,7 @@ import { readToken } from '../read-token.ts'
 import type { Cell } from '../table.ts'
 import { fromNow, instant } from '../times.ts'
 import { examples, many } from '../usage.ts'
-import { type VerificationOptions, withVerification } from '../verification.ts'
+import { checkOptions, profiles, type VerificationOptions, withVerification } from '../verification.ts'
 
 interface FromFile {
   readonly file?: string
@@ -83,6 +83,7 @@ function describePrincipal(principal: Principal): Record<string, unknown> {
 
 async function verify(context: CommandContext, options: FromFile & VerificationOptions): Promise<ExitCode> {
   const { io, out } = context
+  checkOptions(options)
   const token = await readToken(io, options.file)
   return await withVerification(context, options, token, async (settings) => {
     const principal = await checkToken(io, token, settings)
@@ -129,6 +130,11 @@ export function verificationOptions(command: Command): Command {
     .option('--issuer <url>', 'the issuer that it must come from (default: this installation)')
     .option('--audience <name>', "the audience that it must be for (default: the token's own, if the matrix has it)")
     .option('--jwks <place>', "the issuer's keys: a URL or a file (default: what the issuer publishes)")
+    .addOption(
+      new Option('--profile <name>', "with --issuer: how that issuer's tokens differ from ours").choices(
+        Object.keys(profiles),
+      ),
+    )
 }
 
 export function addToken(program: Command, bind: Bind): void {

@@ -1,14 +1,14 @@
-import { type RejectionCode, rfc9068, type TokenRejected } from '@countersign/tokens'
+import { explainRejection, type RejectionCode, type TokenRejected } from '@countersign/tokens'
 import { decodeToken, explainShape } from './decode-token.ts'
 import { fromNow, instant } from './times.ts'
-import type { VerificationSettings } from './verification.ts'
+import { matrixSource, type VerificationSettings } from './verification.ts'
 
 /** Why a token was refused, for the operator. Nothing in it is the token or lets it be put together. */
 export interface Explanation {
   readonly code: RejectionCode
   /** Which of the checks, in the order in which they are made: shape, algorithm, key, signature, type, claims, time, revocation. */
   readonly check: string
-  readonly where: string | null
+  readonly where: string
   readonly found: string | null
   readonly expected: string | null
   /** The verifier's setting that decided, and where its value came from; null: no setting changes this check. */
@@ -34,52 +34,29 @@ const checks: Readonly<Partial<Record<RejectionCode, string>>> = {
   revoked: 'revocation',
 }
 
-/** Longest value that is shown; a claim can be as long as a token. */
-const longestShown = 200
-
-/** The value at a place such as `claims.aud`; undefined where it cannot be read or is not one value. */
-function valueAt(token: string, where: string | undefined): unknown {
-  const [part, name, ...rest] = (where ?? '').split('.')
-  if (name === undefined || rest.length > 0 || (part !== 'header' && part !== 'claims')) return undefined
-  const members = decodeToken(token)[part]
-  return members !== undefined && Object.hasOwn(members, name) ? members[name] : undefined
+/** A time claim as people read it. */
+function readable(found: string, where: string, now: number): string {
+  const seconds = /^claims\.(?:exp|iat|nbf)$/u.test(where) ? Number(found) : Number.NaN
+  return Number.isFinite(seconds) ? `${instant(seconds)} (${fromNow(seconds, now)})` : found
 }
 
-function shown(value: unknown, where: string | undefined, now: number): string | null {
-  if (value === undefined) return null
-  if (typeof value === 'number' && /^claims\.(?:exp|iat|nbf)$/u.test(where ?? '')) {
-    return `${instant(value)} (${fromNow(value, now)})`
+/** What tokens alone cannot know: the matrix, the clock, where the keys came from. */
+function expectedFor(code: RejectionCode, settings: VerificationSettings, now: number): string | undefined {
+  if (code === 'unsupported_alg') return settings.algorithms.join(' or ')
+  if (code === 'unknown_key') return `a key of ${settings.sources.keys}`
+  if (code === 'wrong_audience' && settings.sources.audience === matrixSource) return settings.audiences.join(' or ')
+  if (code === 'wrong_type') return `typ ${settings.profile.types.filter((type) => type !== '').join(' or ')}`
+  if (code === 'expired') return `later than ${instant(now)}`
+  if (code === 'not_yet_valid') return `not later than ${instant(now)}`
+  return undefined
+}
+
+function settingFor(setting: string | undefined, { sources }: VerificationSettings): string | null {
+  if (setting === 'issuer' || setting === 'audience' || setting === 'keys' || setting === 'profile') {
+    return `${setting}: ${sources[setting]}`
   }
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.length > longestShown ? `${text.slice(0, longestShown)} …` : text
-}
-
-function expectedFor(code: RejectionCode, settings: VerificationSettings, now: number): string | null {
-  switch (code) {
-    case 'unsupported_alg':
-      return settings.algorithms.join(' or ')
-    case 'unknown_key':
-      return `a key of ${settings.sources.keys}`
-    case 'wrong_type':
-      return rfc9068.types.join(' or ')
-    case 'wrong_issuer':
-      return settings.issuer
-    case 'wrong_audience':
-      return settings.sources.audience === 'the consumer matrix' ? settings.audiences.join(' or ') : settings.audience
-    case 'expired':
-      return `later than ${instant(now)}`
-    case 'not_yet_valid':
-      return `not later than ${instant(now)}`
-    default:
-      return null
-  }
-}
-
-function settingFor({ setting }: TokenRejected, { sources }: VerificationSettings): string | null {
-  if (setting === undefined) return null
-  if (setting === 'issuer' || setting === 'audience' || setting === 'keys') return `${setting}: ${sources[setting]}`
-  if (setting === 'profile') return `profile: ${rfc9068.name}`
-  return setting
+  // Revocation is a fact in the issuer's store here, no setting.
+  return setting === undefined || setting === 'isRevoked' ? null : setting
 }
 
 /** What the ring or the token's look says beyond the code. */
@@ -109,21 +86,25 @@ function hintFor(
   return null
 }
 
-export function explainRejection(
+/** The explanation that `tokens` gives, with what is known here beyond it. */
+export function explainRefusal(
   rejection: TokenRejected,
   token: string,
   settings: VerificationSettings,
   now: number,
 ): Explanation {
-  const { code, where, message, remedy } = rejection
+  const { issuer, audience, keys, algorithms, profile } = settings
+  const told = explainRejection(rejection, { issuer, audience, keys, algorithms, profile }, token)
+  if (told.accepted) throw new TypeError('A refusal was explained as accepted.')
+  const { code, where, setting, found, failed, remedy } = told
   return {
     code,
     check: checks[code] ?? code,
-    where: where ?? null,
-    found: shown(valueAt(token, where), where, now),
-    expected: expectedFor(code, settings, now),
-    setting: settingFor(rejection, settings),
-    message,
+    where,
+    found: found === undefined ? null : readable(found, where, now),
+    expected: expectedFor(code, settings, now) ?? told.expected ?? null,
+    setting: settingFor(setting, settings),
+    message: failed,
     hint: hintFor(rejection, token, settings, now),
     remedy,
   }
