@@ -83,6 +83,22 @@ describe('a refresh token', () => {
     expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
   })
 
+  it('that somebody else spent between the look and the write ends its session just the same', async () => {
+    const { refresh: token, sid } = await signedIn()
+    Object.assign(service.stores.sessions, { rotate: async () => 'spent' })
+    const answer = await refresh(token)
+    expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
+    expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+    expect(service.events.map(({ type }) => type)).toContain('refresh_reused')
+  })
+
+  it('of a session that ended between the look and the write is refused', async () => {
+    const { refresh: token, sid } = await signedIn()
+    Object.assign(service.stores.sessions, { rotate: async () => 'invalid' })
+    expect((await refresh(token)).body.error).toBe('invalid_grant')
+    expect((await service.stores.sessions.byId(sid))?.endedAt).toBeNull()
+  })
+
   it('is refused to another client, and stays good for its own', async () => {
     await service.client({ name: 'other', type: 'public', grants: ['sign_in', 'refresh_token'] })
     const { refresh: token } = await signedIn()

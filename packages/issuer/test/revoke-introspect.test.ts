@@ -94,6 +94,44 @@ describe('introspection', () => {
     expect(await introspect(token)).toBe(inactive)
   })
 
+  it.each<[what: string, raise: () => void]>([
+    ['of the issuer', () => Object.assign(service.stores, { globalGeneration: async () => 1 })],
+    [
+      'of the client',
+      () => {
+        const byId = service.stores.clients.byId.bind(service.stores.clients)
+        const raised = async (id: string) => {
+          const found = await byId(id)
+          return found === undefined ? undefined : { ...found, generation: found.generation + 1 }
+        }
+        Object.assign(service.stores.clients, { byId: raised })
+      },
+    ],
+  ])('calls a token inactive that is of an older generation %s', async (_whose, raise) => {
+    const token = await tokenOf(etl)
+    expect(await introspect(token)).not.toBe(inactive)
+    raise()
+    expect(await introspect(token)).toBe(inactive)
+  })
+
+  it('calls a token inactive that is of an older generation of its user, access or refresh', async () => {
+    const { secret } = await service.client({ name: 'web-server', grants: ['sign_in', 'refresh_token'] })
+    const webServer = { id: 'web-server', secret }
+    const { body } = await service.postJson('/auth/sign-in', signInBody({ client_id: 'web-server' }), as(webServer))
+    const byId = service.stores.users.byId.bind(service.stores.users)
+    const raised = async (id: string) => {
+      const found = await byId(id)
+      return found === undefined ? undefined : { ...found, generation: 1 }
+    }
+    for (const token of [body.access_token, body.refresh_token]) {
+      expect(await introspect(token, webServer)).not.toBe(inactive)
+    }
+    Object.assign(service.stores.users, { byId: raised })
+    for (const token of [body.access_token, body.refresh_token]) {
+      expect(await introspect(token, webServer)).toBe(inactive)
+    }
+  })
+
   it('tells of a refresh token to its own client only', async () => {
     const { secret } = await service.client({ name: 'web-server', grants: ['sign_in', 'refresh_token'] })
     const { body } = await service.postJson('/auth/sign-in', signInBody({ client_id: 'web-server' }), {
