@@ -1,0 +1,113 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { importPublicJwk, jwkThumbprint, staticKeys } from '../src/index.ts'
+import { ed25519Key, es256Key } from './support/issuer.ts'
+
+const ed = ed25519Key().jwk
+const ec = es256Key().jwk
+const rsaPair = (modulusLength: number, publicExponent = 65_537) =>
+  generateKeyPairSync('rsa', { modulusLength, publicExponent })
+const rsa = { ...rsaPair(2048).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }
+const curve = (namedCurve: string) => ({
+  ...generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' }),
+  kid: 'c',
+})
+const flip = (text: unknown): string => `${String(text).startsWith('A') ? 'B' : 'A'}${String(text).slice(1)}`
+const badKey = expect.objectContaining({ name: 'TokensError', code: 'bad_key' })
+
+describe('importing a public key', () => {
+  it('copies the public members and nothing else, frozen', () => {
+    const key = importPublicJwk({ ...ed, x5c: ['MIIB'], key_ops: ['verify'], ext: true, comment: 'hello' })
+    expect(key).toEqual({ kty: 'OKP', alg: 'EdDSA', kid: 'k1', use: 'sig', crv: 'Ed25519', x: ed.x })
+    expect(Object.isFrozen(key)).toBe(true)
+  })
+
+  it.each([
+    ['Ed25519 by its new name', { ...ed, alg: 'Ed25519' }, 'Ed25519'],
+    ['Ed25519 without alg', { ...ed, alg: undefined }, 'EdDSA'],
+    ['P-256', ec, 'ES256'],
+    ['P-256 without alg', { ...ec, alg: undefined }, 'ES256'],
+    ['P-384', curve('P-384'), 'ES384'],
+    ['P-521', curve('P-521'), 'ES512'],
+    ['RSA', rsa, 'RS256'],
+    ['RSA for PSS', { ...rsa, alg: 'PS512' }, 'PS512'],
+  ])('takes %s', (_why, jwk, alg) => expect(importPublicJwk(jwk).alg).toBe(alg))
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['text', 'key'],
+    ['a list', [ed]],
+    ['no kty', { ...ed, kty: undefined }],
+    ['an unknown kty', { ...ed, kty: 'LMS' }],
+    ['a secret key', { kty: 'oct', k: 'AAAA', kid: 'k' }],
+    ['no kid', { ...ed, kid: undefined }],
+    ['an empty kid', { ...ed, kid: '' }],
+    ['a kid of 129 characters', { ...ed, kid: 'k'.repeat(129) }],
+    ['a newline in the kid', { ...ed, kid: 'a\nb' }],
+    ['a number as kid', { ...ed, kid: 1 }],
+    ['a private Ed25519 key', ed25519Key().privateKey.export({ format: 'jwk' })],
+    ['a private part', { ...ed, d: 'AAAA' }],
+    ['an empty private part', { ...ed, d: undefined, p: '' }],
+    ['a private RSA part', { ...rsa, qi: 'AQ' }],
+    ['a seed (RFC 9964 style)', { ...ed, priv: 'AAAA' }],
+    ['a key for encryption', { ...ed, use: 'enc' }],
+    ['a key that only signs', { ...ed, key_ops: ['sign'] }],
+    ['Ed448', { ...ed, crv: 'Ed448' }],
+    ['X25519', { ...ed, crv: 'X25519' }],
+    ['Ed25519 that says ES256', { ...ed, alg: 'ES256' }],
+    ['Ed25519 that says HS256', { ...ed, alg: 'HS256' }],
+    ['Ed25519 that says none', { ...ed, alg: 'none' }],
+    ['a padded x', { ...ed, x: `${ed.x}=` }],
+    ['P-256 that says ES384', { ...ec, alg: 'ES384' }],
+    ['a point off the curve', { ...ec, y: flip(ec.y) }],
+    ['a short coordinate', { ...ec, x: String(ec.x).slice(4) }],
+    ['no y', { ...ec, y: undefined }],
+    ['secp256k1', curve('secp256k1')],
+    ['a curve with a prototype name', { ...ec, crv: 'constructor' }],
+    ['RSA without alg', { ...rsa, alg: undefined }],
+    ['RSA that says HS256', { ...rsa, alg: 'HS256' }],
+    ['RSA that says RSA-OAEP', { ...rsa, alg: 'RSA-OAEP' }],
+    ['RSA of 1,024 bits', { ...rsaPair(1024).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
+    ['RSA of 2,040 bits', { ...rsaPair(2040).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
+    ['RSA with exponent 3', { ...rsaPair(2048, 3).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
+    ['RSA with an even exponent', { ...rsa, e: 'AQAC' }],
+    ['RSA with a huge exponent', { ...rsa, e: 'AQAAAAE' }],
+    [
+      'RSA with a leading zero',
+      { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(String(rsa.n), 'base64url')]).toString('base64url') },
+    ],
+    ['RSA beyond 8,192 bits', { ...rsa, n: Buffer.alloc(1025, 255).toString('base64url') }],
+  ])('refuses %s', (_why, jwk) => expect(() => importPublicJwk(jwk)).toThrow(badKey))
+
+  it('never repeats the key in its message', () => {
+    try {
+      importPublicJwk({ ...ed, d: 'very-secret' })
+    } catch (error) {
+      expect(String((error as Error).stack)).not.toContain('very-secret')
+    }
+  })
+})
+
+describe('a configured key set', () => {
+  it('finds keys by id', async () => {
+    const keys = staticKeys({ keys: [ed, ec] })
+    expect(keys.get('k1')?.alg).toBe('EdDSA')
+    expect(await keys.load('es')).toBe(keys.get('es'))
+    expect(keys.get('__proto__')).toBeUndefined()
+    expect(await keys.load('nobody')).toBeUndefined()
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['an empty set', { keys: [] }],
+    ['a list', [ed]],
+    ['two keys of one id', { keys: [ed, { ...ec, kid: 'k1' }] }],
+    ['33 keys', { keys: Array.from({ length: 33 }, (_, index) => ({ ...ed, kid: `k${index}` })) }],
+    ['one bad key among good ones', { keys: [ed, { ...ec, d: 'AAAA' }] }],
+  ])('refuses %s', (_why, jwks) => expect(() => staticKeys(jwks)).toThrow(badKey))
+})
+
+it('makes no thumbprint of half a key', async () => {
+  await expect(jwkThumbprint({ kty: 'EC', crv: 'P-256', x: 'AAAA' })).rejects.toMatchObject({ code: 'bad_key' })
+})

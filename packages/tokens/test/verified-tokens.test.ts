@@ -1,0 +1,284 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import {
+  createVerifier,
+  type KeySource,
+  type Principal,
+  type PublicJwk,
+  staticKeys,
+  type VerifierOptions,
+} from '../src/index.ts'
+import { FakeClock } from './support/fake-clock.ts'
+import { ed25519Key, goodClaims, NOW, tokenWith } from './support/issuer.ts'
+
+const key = ed25519Key()
+const token = tokenWith({}, key)
+
+/** A key source whose keys come and go, and an engine that counts how often it is asked. */
+function setUp(options: Partial<VerifierOptions> = {}) {
+  const held = new Map<string, PublicJwk>()
+  const add = (): void => {
+    const jwk = staticKeys({ keys: [key.jwk] }).get('k1')
+    if (jwk !== undefined) held.set('k1', jwk)
+  }
+  add()
+  const keys: KeySource = { get: (kid) => held.get(kid), load: async (kid) => held.get(kid) }
+  const clock = new FakeClock()
+  let checks = 0
+  const ed25519 = {
+    name: 'counting',
+    importKey: () => ({
+      verifySync: () => {
+        checks++
+        return true
+      },
+      verify: async () => true,
+    }),
+  }
+  const verifier = createVerifier({
+    issuer: goodClaims.iss,
+    audience: goodClaims.aud,
+    keys,
+    clock,
+    ed25519,
+    ...options,
+  })
+  return { verifier, clock, held, add, checks: () => checks }
+}
+/** The same text in another place of memory, as it comes from the network. */
+const fresh = (text: string): string => Buffer.from(text).toString()
+const refusal = (code: string): unknown => expect.objectContaining({ code })
+
+describe('the verified-token cache', () => {
+  it('asks the engine once for a token that comes again, and answers the same principal', async () => {
+    const { verifier, checks } = setUp()
+    const first = verifier.verifySync(fresh(token))
+    expect(verifier.verifySync(fresh(token))).toBe(first)
+    expect(await verifier.verify(fresh(token))).toBe(first)
+    expect(checks()).toBe(1)
+    expect(verifier.cache.entries).toBe(1)
+  })
+
+  it('never answers for a token that only ends alike', () => {
+    const { verifier } = setUp({ ed25519: undefined as never })
+    verifier.verifySync(token)
+    const [header, , signature] = token.split('.')
+    const other = tokenWith({ sub: 'admin' }, key).split('.')[1]
+    expect(() => verifier.verifySync(`${header}.${other}.${signature}`)).toThrow(refusal('bad_signature'))
+    expect(verifier.verifySync(token).subject).toBe('user_1')
+  })
+
+  it('never keeps a refused token', () => {
+    const { verifier } = setUp({ ed25519: undefined as never })
+    const forged = tokenWith({}, ed25519Key())
+    for (let round = 0; round < 3; round++) expect(() => verifier.verifySync(forged)).toThrow(refusal('bad_signature'))
+    expect(verifier.cache).toEqual({ entries: 0, bytes: 0 })
+  })
+
+  it('is of one verifier: another audience does not profit', () => {
+    const { verifier } = setUp()
+    const other = setUp({ audience: 'billing-worker' })
+    verifier.verifySync(token)
+    expect(() => other.verifier.verifySync(token)).toThrow(refusal('wrong_audience'))
+  })
+
+  it('lets a token die at exp, and not one moment later than the tolerance', () => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.advance(604.9)
+    expect(verifier.verifySync(token).subject).toBe('user_1')
+    clock.advance(0.1)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+  })
+
+  it('kills tokens at once when the clock jumps ahead', () => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.jump(3600)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+  })
+
+  it('does not revive an expired token when the clock jumps back', () => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.advance(700)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    clock.jump(-3600)
+    // Before its issue by that clock; and at a moment when it would be valid again by it.
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    clock.jump(3600 - 650)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+  })
+
+  it('lets a wall clock that steps back lengthen no life', () => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.advance(300)
+    clock.jump(-300)
+    clock.advance(304)
+    expect(verifier.verifySync(token).subject).toBe('user_1')
+    clock.advance(2)
+    expect(clock.now()).toBeLessThan(NOW + 600)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+  })
+
+  it('refuses a token that begins later by a clock that jumped back', () => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.jump(-60)
+    expect(() => verifier.verifySync(token)).toThrow(refusal('not_yet_valid'))
+    clock.jump(60)
+    expect(verifier.verifySync(token).subject).toBe('user_1')
+  })
+
+  it('dies with its key, and all tokens of that key leave the memory', () => {
+    const { verifier, held } = setUp()
+    for (let index = 0; index < 10; index++) verifier.verifySync(tokenWith({ jti: `token_${index}` }, key))
+    verifier.verifySync(token)
+    held.delete('k1')
+    expect(() => verifier.verifySync(token)).toThrow(refusal('unknown_key'))
+    expect(verifier.cache).toEqual({ entries: 0, bytes: 0 })
+  })
+
+  it('verifies anew under a key that came back as another object', () => {
+    const { verifier, held, add, checks } = setUp()
+    verifier.verifySync(token)
+    held.delete('k1')
+    expect(() => verifier.verifySync(token)).toThrow(refusal('unknown_key'))
+    add()
+    verifier.verifySync(token)
+    expect(checks()).toBe(2)
+  })
+
+  it('asks for revocation at every hit, last', () => {
+    let revoked = false
+    const asked: Principal[] = []
+    const { verifier } = setUp({
+      isRevoked: (principal) => {
+        asked.push(principal)
+        return revoked
+      },
+    })
+    const principal = verifier.verifySync(token)
+    revoked = true
+    expect(() => verifier.verifySync(token)).toThrow(refusal('revoked'))
+    revoked = false
+    expect(verifier.verifySync(token)).toBe(principal)
+    expect(asked).toEqual([principal, principal, principal])
+  })
+
+  it('does not keep a token that was revoked when it first came', () => {
+    const { verifier } = setUp({ isRevoked: () => true })
+    expect(() => verifier.verifySync(token)).toThrow(refusal('revoked'))
+    expect(verifier.cache.entries).toBe(0)
+  })
+
+  it('can be switched off', () => {
+    const { verifier, checks } = setUp({ cache: false })
+    verifier.verifySync(token)
+    verifier.verifySync(token)
+    expect(checks()).toBe(2)
+    expect(verifier.cache).toEqual({ entries: 0, bytes: 0 })
+  })
+})
+
+describe('the bounds of the cache (row 55)', () => {
+  const flood = (verifier: { verifySync(token: string): Principal }, count: number, scope = 'a'): void => {
+    const engineOnly = tokenWith({}, key).split('.')[0]
+    for (let index = 0; index < count; index++) {
+      const claims = Buffer.from(JSON.stringify({ ...goodClaims, jti: `j${index}`, scope })).toString('base64url')
+      const signature = Buffer.alloc(64)
+      // R and S must look sound: the engine of these tests accepts everything that does.
+      signature.writeUInt32LE(index + 2, 40)
+      signature[0] = 9
+      verifier.verifySync(`${engineOnly}.${claims}.${signature.toString('base64url')}`)
+    }
+  }
+
+  it('holds the count', () => {
+    const { verifier } = setUp({ cache: { maxEntries: 100 } })
+    flood(verifier, 1000)
+    expect(verifier.cache.entries).toBeLessThanOrEqual(100)
+    expect(verifier.cache.entries).toBeGreaterThanOrEqual(50)
+  })
+
+  it('holds the bytes', () => {
+    const { verifier } = setUp({ cache: { maxBytes: 100_000 } })
+    flood(verifier, 1000, 'agents:read '.repeat(40).trim())
+    expect(verifier.cache.bytes).toBeLessThanOrEqual(100_000)
+    expect(verifier.cache.entries).toBeGreaterThan(5)
+  })
+
+  it('keeps a token that is used while a flood goes by', () => {
+    const { verifier, checks } = setUp({ cache: { maxEntries: 100 } })
+    verifier.verifySync(token)
+    for (let round = 0; round < 20; round++) {
+      flood(verifier, 40)
+      verifier.verifySync(token)
+    }
+    expect(checks()).toBeLessThan(1 + 20 * 40 + 1)
+  })
+
+  it('counts back to nothing when the key goes', () => {
+    const { verifier, held } = setUp({ cache: { maxEntries: 100 } })
+    flood(verifier, 480)
+    verifier.verifySync(token)
+    held.delete('k1')
+    expect(() => verifier.verifySync(token)).toThrow(refusal('unknown_key'))
+    expect(verifier.cache).toEqual({ entries: 0, bytes: 0 })
+  })
+
+  it('does not cost more memory than it says', () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const { verifier } = setUp({ cache: { maxEntries: 20_000 } })
+    collect()
+    const before = process.memoryUsage().heapUsed
+    flood(verifier, 5_000)
+    collect()
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(verifier.cache.bytes)
+  })
+})
+
+describe('options', () => {
+  it.each([
+    ['maxEntries of 1', { cache: { maxEntries: 1 } }],
+    ['maxEntries above a million', { cache: { maxEntries: 1_000_001 } }],
+    ['maxBytes of 1 KiB', { cache: { maxBytes: 1024 } }],
+    ['a tolerance of 61 s', { clockToleranceSeconds: 61 }],
+    ['a negative tolerance', { clockToleranceSeconds: -1 }],
+    ['a life of 59 s', { maxLifeSeconds: 59 }],
+    ['a life of more than a year', { maxLifeSeconds: 367 * 86_400 }],
+    ['tokens of 511 characters', { maxTokenLength: 511 }],
+    ['tokens of 16,385 characters', { maxTokenLength: 16_385 }],
+    ['an empty audience', { audience: '' }],
+    ['an empty allow-list', { algorithms: [] }],
+    ['no key source', { keys: {} as KeySource }],
+    ['an issuer that is no URL', { issuer: 'auth.example.com' }],
+    ['an issuer with a fragment', { issuer: 'https://auth.example.com/#a' }],
+    ['an issuer with credentials', { issuer: 'https://a:b@auth.example.com' }],
+    ['a data: issuer', { issuer: 'data:text/plain,hello' }],
+    ['isRevoked that is no function', { isRevoked: true as never }],
+  ])('do not allow %s', (_why, options) => {
+    expect(() => setUp(options)).toThrow(expect.objectContaining({ name: 'TokensError', code: 'bad_option' }))
+  })
+
+  it.each([
+    'http://auth.example.com',
+    'http://10.0.0.1',
+    'http://127.0.0.1.example.com',
+    'http://localhost.example.com',
+    'http://[::2]',
+  ])('do not allow the issuer %s', (issuer) => {
+    expect(() => setUp({ issuer })).toThrow(expect.objectContaining({ code: 'insecure_url' }))
+  })
+
+  it.each([
+    'http://localhost:4600',
+    'http://127.0.0.1:4600',
+    'http://127.1.2.3',
+    'http://[::1]:4600',
+    'http://auth.localhost',
+  ])('allow the issuer %s', (issuer) => expect(() => setUp({ issuer })).not.toThrow())
+})
