@@ -10,7 +10,7 @@ import {
 import type { KeyRecord } from './document.ts'
 import type { KeyRingEvent } from './events.ts'
 import type { KeyRing, KeyRingStatus, KeyStatus, PublishedJwks, TokenRequest } from './key-ring.ts'
-import { KeysError } from './keys-error.ts'
+import { isKeysError, KeysError } from './keys-error.ts'
 import { type KeyPolicy, resolvePolicy } from './policy.ts'
 import type { KeyAudit, KeyConfirmations, KeyRingStore } from './ports.ts'
 import { cacheControl, jwksHeaders } from './published-jwks.ts'
@@ -81,7 +81,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 
   function freshJwks(): typeof view.snapshot.jwks {
     refuseClosed()
-    refuseWithoutLease(view, name)
+    refuseWithoutLease(view.leaseLeftSeconds, name)
     return view.snapshot.jwks
   }
   const jwks: PublishedJwks = {
@@ -117,13 +117,6 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 
   async function sign(request: TokenRequest): Promise<string> {
     refuseClosed()
-    if (view.leaseLeftSeconds() <= 0) {
-      await view.refresh().catch((error: unknown) => {
-        throw new KeysError('lease_expired', `the ring ${name} cannot be read, and the signer lease is over`, {
-          cause: error,
-        })
-      })
-    }
     if (request.iss !== undefined && request.iss !== issuer) {
       throw new KeysError('wrong_issuer', `the ring ${name} signs for ${issuer} only`)
     }
@@ -136,6 +129,16 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
       throw new KeysError('life_too_long', `a token of the ring ${name} lives ${life} s at most`)
     }
     const claims: AccessTokenClaims = { ...request, iss: issuer, iat, exp, jti: request.jti ?? randomUUID() }
+    try {
+      return signAccessTokenSync(claims, view.signer())
+    } catch (error) {
+      if (!isKeysError(error) || error.code !== 'lease_expired') throw error
+    }
+    await view.refresh().catch((error: unknown) => {
+      throw new KeysError('lease_expired', `the ring ${name} cannot be read, and the signer lease is over`, {
+        cause: error,
+      })
+    })
     return signAccessTokenSync(claims, view.signer())
   }
 

@@ -70,7 +70,7 @@ export interface ActivateOptions extends Requested {
 }
 
 export interface RevokeOptions extends Requested {
-  /** Why; goes into the audit log and the ring. */
+  /** Why; goes into the audit log and the ring. Cut after 1,024 characters. */
   readonly reason: string
   /**
    * What has leaked. `store`: every private key that the store holds counts as known, so all of them are revoked and a

@@ -1,6 +1,9 @@
 import type { KeyRingDocument } from './document.ts'
 
-/** Where key rings rest. Implemented by `./file`, `@countersign/storage` and adapters; held to `./testing`'s conformance suite. */
+/**
+ * Where key rings rest. Each call settles within seconds, whatever happens: one that hangs holds up the next. Implemented
+ * by `./file`, `@countersign/storage` and adapters; held to `./testing`'s conformance suite.
+ */
 export interface KeyRingStore {
   /** The ring as last replaced; `undefined` if there is none by that name. */
   read(name: string): Promise<KeyRingDocument | undefined>

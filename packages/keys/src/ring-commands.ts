@@ -1,6 +1,7 @@
 import { type KekSource, sealedWith } from '@countersign/sealing'
 import type { Clock } from '@countersign/tokens'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
+import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
 import { mintKey, resealKey } from './key-material.ts'
 import type {
@@ -66,6 +67,8 @@ export interface RingCommands {
 /** More lost races in a row than this, and something is wrong. */
 const mostLostRaces = 100
 const day = 86_400
+/** Longer reasons are cut. */
+const mostReasonCharacters = 1024
 
 const actions: Readonly<Record<Transition['to'], KeyAuditEvent['action']>> = {
   pending: 'key.create',
@@ -109,6 +112,8 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   }
 
   async function commit(change: Change, actor: AuditActor, reason: string | undefined): Promise<boolean> {
+    // What could not be read back would stop every process: better to refuse it here.
+    parseKeyRingDocument(change.document)
     await record(change, 'allowed', actor, reason)
     const askedAtMs = clock.monotonicMs()
     let won: boolean
@@ -289,7 +294,8 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     })
   }
 
-  async function revokeNow(kid: string, { actor, reason, scope = 'store' }: RevokeOptions): Promise<RevokeOutcome> {
+  async function revokeNow(kid: string, { actor, scope = 'store', ...options }: RevokeOptions): Promise<RevokeOutcome> {
+    const reason = options.reason.slice(0, mostReasonCharacters)
     await view.refresh()
     const mint = minter()
     const requested = actor === undefined ? { reason } : { actor, reason }

@@ -55,8 +55,8 @@ export interface RingView {
 }
 
 /** @throws KeysError `lease_expired` */
-export function refuseWithoutLease(view: Pick<RingView, 'leaseLeftSeconds'>, name: string): void {
-  if (view.leaseLeftSeconds() > 0) return
+export function refuseWithoutLease(leaseLeftSeconds: () => number, name: string): void {
+  if (leaseLeftSeconds() > 0) return
   throw new KeysError('lease_expired', `the ring ${name} was last read longer ago than the signer lease allows`)
 }
 
@@ -100,7 +100,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
 
   function signerOf({ kid }: KeyRecord, key: OpenedKey, term: { usableUntilMs: number }): TokenSigner {
     const signSync = (data: Uint8Array): Uint8Array => {
-      refuseWithoutLease({ leaseLeftSeconds }, identity.name)
+      refuseWithoutLease(leaseLeftSeconds, identity.name)
       if (clock.monotonicMs() > term.usableUntilMs) throw new KeysError('not_signing', `the key ${kid} no longer signs`)
       const active = snapshot?.active
       if (policy.pastMaxAge === 'refuse' && active !== undefined && signingFor(active) > policy.maxAgeSeconds) {
@@ -208,7 +208,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
       adoptedAt = begun
       tell(current, snapshot)
     }
-    if (lease === undefined || askedAtMs > lease.ms) {
+    if (lease === undefined || askedAtMs >= lease.ms) {
       lease = { ms: askedAtMs, now: clock.now() - (clock.monotonicMs() - askedAtMs) / 1000 }
     }
     if (failing) emit({ type: 'store.recovered', ring: identity.name })

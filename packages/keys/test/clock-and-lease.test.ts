@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { KeyRingStore } from '../src/index.ts'
+import type { KeyRingDocument, KeyRingStore } from '../src/index.ts'
 import { memoryKeyRingStore } from '../src/testing.ts'
 import { createFakeClock } from './fake-clock.ts'
 import { claims, day, openRing } from './ring-fixture.ts'
@@ -74,6 +74,41 @@ describe('while the store is out of reach', () => {
     expect(ring.status().keys[0]?.state).toBe('retiring')
     await ring.close()
   })
+})
+
+it('looks again after the machine was suspended, while the monotonic clock stood still', async () => {
+  const store = breakable()
+  const { ring, clock } = await openRing({ store })
+  clock.step(7200)
+  expect(() => ring.signer.signSync?.(new Uint8Array(1))).toThrow(expect.objectContaining({ code: 'lease_expired' }))
+  store.down = true
+  await expect(ring.sign(claims)).rejects.toMatchObject({ code: 'lease_expired' })
+  store.down = false
+  expect(await ring.sign(claims)).toBeTypeOf('string')
+  expect(ring.signer.signSync?.(new Uint8Array(1))).toHaveLength(64)
+  await ring.close()
+})
+
+it('is content when others have built on its change before the store has answered', async () => {
+  const inner = memoryKeyRingStore()
+  let overtake: ((document: KeyRingDocument) => Promise<void>) | undefined
+  const store: KeyRingStore = {
+    read: (name) => inner.read(name),
+    async replace(document) {
+      const won = await inner.replace(document)
+      await overtake?.(document)
+      return won
+    },
+  }
+  const { ring, events } = await openRing({ store, scheduler: false })
+  overtake = async (document) => {
+    overtake = undefined
+    await inner.replace({ ...document, version: document.version + 1 })
+    await ring.refresh()
+  }
+  expect(await ring.rotate()).toMatchObject({ done: false, waitingFor: ['propagation'] })
+  expect(events.filter(({ type }) => type === 'store.failed')).toEqual([])
+  await ring.close()
 })
 
 describe('a signer that is held', () => {

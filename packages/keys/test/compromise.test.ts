@@ -71,6 +71,14 @@ describe('revoke', () => {
     await ring.close()
   })
 
+  it('cuts a reason that would not fit into the ring', async () => {
+    const { ring, store } = await openRing()
+    await ring.revoke(ring.status().activeKid ?? '', { reason: 'x'.repeat(5000) })
+    expect((await store.read('tokens'))?.keys[0]?.revokedReason).toHaveLength(1024)
+    await ring.refresh()
+    await ring.close()
+  })
+
   it('asks caches to come back sooner, for an hour', async () => {
     const { ring, clock } = await openRing()
     await ring.revoke(ring.status().activeKid ?? '', { reason: 'x' })

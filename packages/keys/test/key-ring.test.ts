@@ -62,6 +62,12 @@ describe('a new ring', () => {
 })
 
 describe('a ring is refused', () => {
+  it.each(['', 'x'.repeat(129)])('with a name that could not be read back: "%s"', async (name) => {
+    const store = memoryKeyRingStore()
+    await expect(openRing({ store, name })).rejects.toMatchObject({ code: 'ring_invalid' })
+    expect(await store.read(name)).toBeUndefined()
+  })
+
   const mismatches: [why: string, options: Parameters<typeof openRing>[0]][] = [
     ['another issuer', { issuer: 'https://auth.example.net' }],
     ['another algorithm', { algorithm: 'ES256' }],
@@ -94,6 +100,7 @@ describe('a ring is refused', () => {
       'key_not_ours',
     ],
     ['a kid that is not the thumbprint', (d) => rename(d, 'x'.repeat(43)), 'key_not_ours'],
+    ['another point in the key', (d) => withJwk(d, { x: 'A'.repeat(43) }), 'key_not_ours'],
     ['another algorithm in the key', (d) => withJwk(d, { alg: 'Ed25519' }), 'key_not_ours'],
     ['a private member in the public key', (d) => withJwk(d, { d: 'x' }), 'ring_invalid'],
     ['no active key', (d) => ({ ...d, keys: [] }), 'ring_invalid'],
