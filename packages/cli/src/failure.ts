@@ -93,7 +93,13 @@ export function readFailure(thrown: unknown): Failure {
     return { exitCode: 1, code, message: thrown.message, remedy: systemRemedies[code], expected: true }
   }
   if (thrown.name === 'ExitPromptError' || thrown.name === 'AbortPromptError') {
-    return { exitCode: 1, code: 'cancelled', message: 'Cancelled at the prompt.', remedy: undefined, expected: true }
+    return {
+      exitCode: 1,
+      code: 'cancelled',
+      message: 'Cancelled at the prompt.',
+      remedy: cliRemedies.cancelled,
+      expected: true,
+    }
   }
   return { exitCode: 1, code: 'internal', message: thrown.message || thrown.name, remedy: undefined, expected: false }
 }

@@ -33,6 +33,11 @@ describe('failures', () => {
       Object.assign(new Error('odd'), { code: 'constructor' }),
       { exitCode: 1, code: 'internal', expected: false },
     ],
+    [
+      'Ctrl-C at a prompt',
+      Object.assign(new Error('User force closed the prompt'), { name: 'ExitPromptError' }),
+      { exitCode: 1, code: 'cancelled', remedy: cliRemedies.cancelled, expected: true },
+    ],
     ['a fault', new TypeError('x is not a function'), { exitCode: 1, code: 'internal', expected: false }],
     ['a thrown string', 'boom', { exitCode: 1, code: 'internal', message: 'boom', expected: false }],
   ]
