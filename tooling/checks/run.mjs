@@ -14,6 +14,7 @@ const names = [
   'readmes',
   'words',
   'doc-links',
+  'doc-examples',
   'error-codes',
   'consumer-matrix',
   'cli-reference',
