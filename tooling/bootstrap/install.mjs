@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { runQuietly } from './command.mjs'
-import { digestOfManifests, readStamp, writeStamp } from './stamp.mjs'
+import { digestOfManifests, readStamp, workspaceFolders, writeStamp } from './stamp.mjs'
 import { inRoot, pinnedPnpm, root, toolEnvironment } from './workspace.mjs'
 
 /**
@@ -11,8 +11,13 @@ import { inRoot, pinnedPnpm, root, toolEnvironment } from './workspace.mjs'
  */
 export async function installPackages(pnpm, say) {
   const digest = digestOfManifests()
-  const version = pinnedPnpm()
-  if (readStamp().installed === digest && existsSync(inRoot('node_modules/.modules.yaml'))) return
+  const found = { version: pinnedPnpm(), path: pnpm }
+  const last = readStamp()
+  const whole = last.installed === digest && last.folders?.every((folder) => existsSync(inRoot(folder)))
+  if (whole) {
+    if (last.pnpm?.path !== pnpm) writeStamp({ ...last, pnpm: found })
+    return
+  }
   await runQuietly(pnpm, ['install', '--frozen-lockfile', '--reporter=append-only'], {
     what: 'pnpm install',
     remedy:
@@ -23,5 +28,6 @@ export async function installPackages(pnpm, say) {
     say,
     shell: pnpm.endsWith('.cmd'),
   })
-  writeStamp({ installed: digest, pnpm: { version, path: pnpm } })
+  const folders = ['.', ...workspaceFolders()].map((folder) => `${folder}/node_modules`)
+  writeStamp({ installed: digest, folders: folders.filter((folder) => existsSync(inRoot(folder))), pnpm: found })
 }

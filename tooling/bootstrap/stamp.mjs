@@ -10,6 +10,7 @@ const rooms = ['packages', 'apps', 'tooling']
 /**
  * @typedef {object} Stamp
  * @property {string} [installed] the digest that the last install was made from
+ * @property {string[]} [folders] every `node_modules` that it made
  * @property {{ version: string, path: string }} [pnpm] where it was found
  */
 
@@ -36,14 +37,25 @@ export function writeStamp(stamp) {
  */
 export function digestOfManifests(folder = root) {
   const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.npmrc']
-  for (const room of rooms) {
-    if (!existsSync(join(folder, room))) continue
-    for (const name of readdirSync(join(folder, room)).sort()) files.push(`${room}/${name}/package.json`)
-  }
+  for (const path of workspaceFolders(folder)) files.push(`${path}/package.json`)
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`)
   for (const path of files) {
     const full = join(folder, path)
     if (existsSync(full)) hash.update(`${path}\n`).update(readFileSync(full))
   }
   return hash.digest('hex')
+}
+
+/**
+ * The folders that an install reaches, from the root.
+ * @param {string} [folder]
+ */
+export function workspaceFolders(folder = root) {
+  return rooms
+    .filter((room) => existsSync(join(folder, room)))
+    .flatMap((room) =>
+      readdirSync(join(folder, room))
+        .sort()
+        .map((name) => `${room}/${name}`),
+    )
 }
