@@ -79,9 +79,14 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const rotates = options.scheduler ?? true
   const scheduler = startRingScheduler({ name, view, commands, clock, policy, rotates, emit })
 
-  function freshJwks(): typeof view.snapshot.jwks {
+  /** Whoever cannot wait is refused, but not the next one: a machine that was suspended need not wait for the next look. */
+  function refuseStale(): void {
     refuseClosed()
+    if (view.leaseLeftSeconds() <= 0) view.refresh().catch(() => {})
     refuseWithoutLease(view.leaseLeftSeconds, name)
+  }
+  function freshJwks(): typeof view.snapshot.jwks {
+    refuseStale()
     return view.snapshot.jwks
   }
   const jwks: PublishedJwks = {
@@ -194,7 +199,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     jwks,
     keys,
     get signer() {
-      refuseClosed()
+      refuseStale()
       return view.signer()
     },
     sign,

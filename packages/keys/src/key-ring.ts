@@ -103,8 +103,8 @@ export interface KeyRing {
   /** For verifying this ring's own tokens without HTTP. */
   readonly keys: KeySource
   /**
-   * The active key. Read it anew for each signature; signing throws `lease_expired` as {@link jwks} does, `not_signing`
-   * when the key was replaced longer ago than a lease. Tokens must not live longer than the policy's access token life.
+   * The active key. Read it anew for each signature. Reading it and signing throw `lease_expired` as {@link jwks} does;
+   * signing throws `not_signing` when the key was replaced longer ago than a lease. Tokens must not live longer than the policy's access token life.
    */
   readonly signer: TokenSigner
   /**

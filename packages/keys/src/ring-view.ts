@@ -72,8 +72,16 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
   let storeTime: { readonly now: number; readonly ms: number } | undefined
   let failing = false
 
-  /** The wall clock's lead over the monotonic one, at its most so far. */
-  let lead = Number.NEGATIVE_INFINITY
+  /** The wall clock's lead over the monotonic one, at its least and at its most so far: apart once it has stepped. */
+  let leastLead = Number.POSITIVE_INFINITY
+  let mostLead = Number.NEGATIVE_INFINITY
+  function sampleLead(): number {
+    const seconds = clock.monotonicMs() / 1000
+    const lead = clock.now() - seconds
+    leastLead = Math.min(leastLead, lead)
+    mostLead = Math.max(mostLead, lead)
+    return seconds
+  }
 
   /**
    * Instants that are stored come from here. Never behind what this process has ever taken for the time: an instant that
@@ -81,10 +89,14 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
    * activate or retire a key before its time.
    */
   function now(): number {
-    const seconds = clock.monotonicMs() / 1000
-    if (storeTime !== undefined) return storeTime.now + seconds - storeTime.ms / 1000
-    lead = Math.max(lead, clock.now() - seconds)
-    return lead + seconds
+    const seconds = sampleLead()
+    return storeTime === undefined ? mostLead + seconds : storeTime.now + seconds - storeTime.ms / 1000
+  }
+
+  /** For judging how long ago a stored instant was: never ahead of the time, should the wall clock have stepped forward. */
+  function nowAtLeast(): number {
+    const seconds = sampleLead()
+    return storeTime === undefined ? leastLead + seconds : storeTime.now + seconds - storeTime.ms / 1000
   }
 
   function leaseLeftSeconds(): number {
@@ -199,7 +211,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
       const next = await holdKeys(document)
       // Another adoption may have come first while the keys were being opened.
       if (snapshot !== undefined && snapshot.document.version >= document.version) return
-      sightings.observe(document, now(), lease?.ms)
+      sightings.observe(document, nowAtLeast(), lease?.ms)
       setTerms(document, next)
       held = next
       const visible = document.keys.filter(isPublic).flatMap(({ kid }) => next.get(kid)?.publicJwk ?? [])
@@ -219,6 +231,8 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
     sequence += 1
     const begun = sequence
     const askedAtMs = clock.monotonicMs()
+    // At every look, so that a step is noticed while nothing else happens, and while the store is away.
+    sampleLead()
     try {
       const found = await store.read(identity.name)
       const time = await store.now?.()

@@ -8,7 +8,7 @@ import { enteredAt } from './transitions.ts'
  */
 export interface Sightings {
   /**
-   * @param now the wall clock, or the store's own
+   * @param now the store's own clock, or the least that the wall clock may mean
    * @param previouslyMs monotonic instant of the last reading before this one, if there was one
    */
   observe(document: KeyRingDocument, now: number, previouslyMs: number | undefined): void
