@@ -31,6 +31,7 @@ function toActor(act: ActClaim): Actor {
 }
 
 function readOrganization(claims: Readonly<Record<string, unknown>>, path: readonly string[]): string | undefined {
+  if (path.length === 0) return undefined
   let value: unknown = claims
   for (const name of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
   if (value === undefined || isIdentifier(value)) return value
