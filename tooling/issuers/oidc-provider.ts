@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import Provider from 'oidc-provider'
 import { cookieJar } from './cookies.ts'
 import { listenOnLoopback } from './listen.ts'
+import { records } from './records.ts'
 
 export interface OidcProviderIssuer {
   readonly issuer: string
@@ -28,12 +29,13 @@ const redirectUri = 'https://client.example/callback'
 const machine = { client_id: 'machine', client_secret: 'a-secret-of-the-tests-only-0123456789' }
 
 /**
- * oidc-provider with its in-memory adapter. A resource `urn:example:NAME` has the audience `NAME` and the scopes
+ * oidc-provider, with what it keeps in memory. A resource `urn:example:NAME` has the audience `NAME` and the scopes
  * `agents:read` and `agents:write`; users sign in as `user_1`, without a page.
  */
 export async function startOidcProvider({ algorithm }: OidcProviderOptions): Promise<OidcProviderIssuer> {
   const { server, origin, close } = await listenOnLoopback()
   const provider = new Provider(origin, {
+    adapter: records(),
     jwks: { keys: [signingKey('RS256'), signingKey('EdDSA')] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     clients: [
