@@ -1,2 +1,15 @@
 export type { FeedPosition, RevocationEntry, RevocationEvent } from './entry.ts'
+export {
+  isRevocationError,
+  RevocationError,
+  type RevocationErrorCode,
+  revocationErrorCodes,
+  revocationRemedies,
+} from './errors.ts'
+export { type FeedHead, feedMediaType, feedType } from './head.ts'
 export type { Acknowledgement, AcknowledgementStore, FeedRead, RevocationLog } from './ports.ts'
+export { comparePositions, readPosition, writePosition } from './position-text.ts'
+export { type FeedMessage, type ReadMessageOptions, readMessage } from './read-message.ts'
+export { writeServerSent } from './server-sent.ts'
+export { signDelta, signHead, signSnapshot } from './sign-message.ts'
+export { type SnapshotBody, writeSnapshotBody } from './snapshot-body.ts'

@@ -1,0 +1,14 @@
+import type { FeedPosition } from './entry.ts'
+import { writePosition } from './position-text.ts'
+
+/**
+ * A head or a delta as an event of `GET /revocations/stream`: its `id` is what the reader holds afterwards, and one
+ * `data` line stands for each line of the message.
+ *
+ * @param message of signHead or signDelta
+ * @param holds the head's position, or that of the delta's last event where it ends before
+ */
+export function writeServerSent(message: string, holds: FeedPosition): string {
+  const lines = message.endsWith('\n') ? `${message.slice(0, -1).replaceAll('\n', '\ndata:')}\ndata:` : message
+  return `id:${writePosition(holds)}\ndata:${lines}\n\n`
+}
