@@ -13,6 +13,8 @@ import { FakeClock } from './support/fake-clock.ts'
 import { ed25519Key, goodClaims, NOW, tokenWith } from './support/issuer.ts'
 
 const key = ed25519Key()
+/** RFC 8032 section 5.1, little-endian. */
+const order = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex')
 const token = tokenWith({}, key)
 
 /** A key source whose keys come and go, and an engine that counts how often it is asked. */
@@ -67,6 +69,15 @@ describe('the verified-token cache', () => {
     const other = tokenWith({ sub: 'admin' }, key).split('.')[1]
     expect(() => verifier.verifySync(`${header}.${other}.${signature}`)).toThrow(refusal('bad_signature'))
     expect(verifier.verifySync(token).subject).toBe('user_1')
+  })
+
+  it('never answers for a token that only ends alike after it has grown old', () => {
+    const { verifier } = setUp({ cache: { maxEntries: 2 }, ed25519: undefined as never })
+    verifier.verifySync(token)
+    verifier.verifySync(tokenWith({ jti: 'token_2' }, key))
+    const [header, , signature] = token.split('.')
+    const other = tokenWith({ sub: 'admin' }, key).split('.')[1]
+    expect(() => verifier.verifySync(`${header}.${other}.${signature}`)).toThrow(refusal('bad_signature'))
   })
 
   it('never keeps a refused token', () => {
@@ -180,6 +191,36 @@ describe('the verified-token cache', () => {
     verifier.verifySync(token)
     expect(checks()).toBe(2)
     expect(verifier.cache).toEqual({ entries: 0, bytes: 0 })
+  })
+})
+
+describe('around the engine', () => {
+  it('refuses a key that was withdrawn while the engine was at work', async () => {
+    let finish = (_verdict: boolean): void => {}
+    const slow = {
+      name: 'slow',
+      importKey: () => ({ verify: () => new Promise<boolean>((resolve) => (finish = resolve)) }),
+    }
+    const { verifier, held } = setUp({ ed25519: slow })
+    const verifying = verifier.verify(token)
+    held.delete('k1')
+    finish(true)
+    await expect(verifying).rejects.toMatchObject({ code: 'unknown_key' })
+    expect(verifier.cache.entries).toBe(0)
+  })
+
+  it.each([
+    ['63 bytes', (good: Buffer) => good.subarray(0, 63)],
+    ['65 bytes', (good: Buffer) => Buffer.concat([good, Buffer.from([0])])],
+    ['S of all ones', (good: Buffer) => Buffer.concat([good.subarray(0, 32), Buffer.alloc(32, 255)])],
+    ['S equal to the group order', (good: Buffer) => Buffer.concat([good.subarray(0, 32), order])],
+    ['R neutral', (good: Buffer) => Buffer.concat([Buffer.from([1]), Buffer.alloc(31), good.subarray(32)])],
+  ])('never asks it about a signature of %s', (_why, change) => {
+    const { verifier, checks } = setUp()
+    const [header, payload, signature = ''] = token.split('.')
+    const changed = change(Buffer.from(signature, 'base64url')).toString('base64url')
+    expect(() => verifier.verifySync(`${header}.${payload}.${changed}`)).toThrow(refusal('bad_signature'))
+    expect(checks()).toBe(0)
   })
 })
 
