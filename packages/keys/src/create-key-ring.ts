@@ -7,6 +7,8 @@ import {
   signAccessTokenSync,
   systemClock,
 } from '@countersign/tokens'
+import type { Calendar } from './blackouts/calendar.ts'
+import { calendarsOf, refuseImpossibleBlackouts } from './blackouts/feasibility.ts'
 import type { KeyRecord } from './document.ts'
 import type { KeyRingEvent } from './events.ts'
 import type { KeyRing, KeyRingStatus, KeyStatus, PublishedJwks, TokenRequest } from './key-ring.ts'
@@ -35,8 +37,8 @@ export interface KeyRingOptions {
   readonly policy: KeyPolicy
   /** Awaited before each change; what it cannot record does not happen. */
   readonly audit?: KeyAudit
-  /** Asked before a standby is activated. */
-  readonly confirmations?: KeyConfirmations
+  /** Asked before a standby is activated: all of them, if several. */
+  readonly confirmations?: KeyConfirmations | readonly KeyConfirmations[]
   readonly onEvent?: (event: KeyRingEvent) => void
   /** @default systemClock */
   readonly clock?: Clock
@@ -49,12 +51,13 @@ export interface KeyRingOptions {
  * store every `pollSeconds` and, unless told not to, keeps a standby published, activates it after `rotateAfterSeconds`
  * and retires old keys, until closed.
  *
- * @throws KeysError `policy_invalid`, `overlap_impossible`, `propagation_impossible`, `demo_refused`; `ring_mismatch`,
+ * @throws KeysError `policy_invalid`, `overlap_impossible`, `propagation_impossible`, `blackout_impossible`, `demo_refused`; `ring_mismatch`,
  * `ring_invalid`, `key_not_ours`; `store_failed`, `audit_failed`; SealingError when the key-encryption key is unusable
  */
 export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const { store, kek, issuer, name = 'tokens', purpose = 'token', algorithm = 'EdDSA', clock = systemClock } = options
   const policy = resolvePolicy(options.policy, issuer)
+  refuseImpossibleBlackouts(policy, calendarsOf(policy), clock.now())
   const identity: RingIdentity = { name, purpose, issuer, algorithm }
   const emit = (event: KeyRingEvent): void => {
     try {
@@ -63,7 +66,8 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
       // A listener's fault must not stop a rotation half way.
     }
   }
-  const { audit, confirmations } = options
+  const { audit } = options
+  const confirmations = [options.confirmations ?? []].flat()
   const view = createRingView({ identity, store, kek, clock, policy, emit })
   const commands = createRingCommands({ identity, view, store, kek, clock, policy, audit, confirmations, emit })
   await commands.open()
@@ -147,9 +151,15 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     return signAccessTokenSync(claims, view.signer())
   }
 
+  const calendarOf = ({ state }: KeyRecord): Calendar =>
+    view.ages.calendars[state === 'pending' ? 'publication' : 'activation']
+
   function nextOf(key: KeyRecord, steps: ReturnType<typeof schedule>): KeyStatus['next'] {
     const step = steps.find((one) => one.kind !== 'mint' && one.kid === key.kid)
-    const waiting = key.state === 'published' && propagationLeft(key, policy, view.ages) > 0 ? ['propagation'] : []
+    const propagating = key.state === 'published' ? Math.max(0, propagationLeft(key, policy, view.ages)) : 0
+    const earliest = view.now() + propagating
+    const inBlackout = isStandby(key) && calendarOf(key).nextOpen(earliest) > earliest
+    const waiting = [...(propagating > 0 ? ['propagation'] : []), ...(inBlackout ? ['blackout'] : [])]
     if (step !== undefined) {
       const transition = ({ mint: 'pending', publish: 'published', activate: 'active', retire: 'retired' } as const)[
         step.kind
@@ -165,6 +175,8 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 
   function status(): KeyRingStatus {
     const { document, active } = view.snapshot
+    const now = view.now()
+    const opens = view.ages.calendars.activation.nextOpen(now)
     const steps = schedule(document, policy, view.ages)
     return {
       name,
@@ -173,6 +185,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
       activeKid: active.kid,
       age: ageLevel(view.ages.signingFor(active), policy),
       leaseLeftSeconds: Math.max(0, view.leaseLeftSeconds()),
+      blackoutUntil: opens > now ? opens : null,
       keys: document.keys.map((key) => ({
         kid: key.kid,
         state: key.state,
@@ -183,7 +196,9 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
         retiredAt: key.retiredAt ?? null,
         revokedAt: key.revokedAt ?? null,
         activatableAt: isStandby(key)
-          ? Math.max(enteredAt(key), view.now() + propagationLeft(key, policy, view.ages))
+          ? view.ages.calendars.activation.nextOpen(
+              Math.max(enteredAt(key), view.now() + propagationLeft(key, policy, view.ages)),
+            )
           : null,
         next: nextOf(key, steps),
       })),
@@ -223,6 +238,10 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     async resume() {
       refuseClosed()
       await scheduler.resume()
+    },
+    async confirm() {
+      refuseClosed()
+      await commands.confirm()
     },
     async refresh() {
       refuseClosed()

@@ -1,3 +1,4 @@
+export type { Blackout, Weekday } from './blackouts/blackout.ts'
 export { createKeyRing, type KeyRingOptions } from './create-key-ring.ts'
 export type { KeyRecord, KeyRingDocument, KeyState } from './document.ts'
 export { parseKeyRingDocument } from './document-schema.ts'
@@ -12,6 +13,7 @@ export type {
   RevokeOptions,
   RevokeOutcome,
   RewrapOutcome,
+  RotateOptions,
   RotateOutcome,
   TokenRequest,
 } from './key-ring.ts'

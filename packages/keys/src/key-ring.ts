@@ -47,6 +47,8 @@ export interface KeyRingStatus {
   readonly age: AgeLevel
   /** How long this process may go on if the store cannot be reached from now on; 0: it signs no more. */
   readonly leaseLeftSeconds: number
+  /** When the blackout ends that holds now; null: none does. */
+  readonly blackoutUntil: number | null
   readonly keys: readonly KeyStatus[]
 }
 
@@ -64,7 +66,12 @@ export interface Requested {
   readonly actor?: AuditActor
 }
 
-export interface ActivateOptions extends Requested {
+export interface RotateOptions extends Requested {
+  /** Goes ahead although a blackout holds. Why; goes into the audit log. */
+  readonly emergency?: string
+}
+
+export interface ActivateOptions extends RotateOptions {
   /** Does not wait for caches and consumers: some will refuse the new tokens. Why; goes into the audit log. */
   readonly force?: string
 }
@@ -115,9 +122,13 @@ export interface KeyRing {
    */
   sign(claims: TokenRequest): Promise<string>
   status(): KeyRingStatus
-  /** Makes sure that there is a standby; activates it if lawful; otherwise says when and what it waits for. */
-  rotate(options?: Requested): Promise<RotateOutcome>
-  /** @throws KeysError `too_early` with the instant when the propagation wait is not over */
+  /**
+   * Makes sure that there is a standby; activates it if lawful; otherwise says when and what it waits for.
+   *
+   * @throws KeysError `blackout` with the instant when it ends
+   */
+  rotate(options?: RotateOptions): Promise<RotateOutcome>
+  /** @throws KeysError `too_early`, `blackout`, each with the instant from which it is lawful */
   activate(kid: string, options?: ActivateOptions): Promise<void>
   /**
    * After a compromise: withdraws keys at once and for good; tokens signed with them are refused as soon as verifiers know.
@@ -128,6 +139,8 @@ export interface KeyRing {
   rewrap(options?: Requested): Promise<RewrapOutcome>
   /** Takes every step that is due, as the scheduler would: finishes what a crash has left half done. */
   resume(): Promise<void>
+  /** Asks the `confirmations` now who does not have the standby yet, so that {@link status} knows. */
+  confirm(): Promise<void>
   /** Reads the store again now. */
   refresh(): Promise<void>
   /** Stops the scheduler and the watching of the store. */

@@ -1,3 +1,5 @@
+import type { Blackout } from './blackouts/blackout.ts'
+import { createCalendar } from './blackouts/calendar.ts'
 import { KeysError } from './keys-error.ts'
 
 /** How long things take and live. All in seconds. */
@@ -28,7 +30,12 @@ export interface KeyPolicy {
   readonly standby?: 'on' | 'off'
   /** What happens past `maxAgeSeconds`: go on with an alert, or refuse to sign. @default 'sign' */
   readonly pastMaxAge?: 'sign' | 'refuse'
-  /** For loopback issuers only: everything above but T times `scale`. See {@link demoPolicy}. */
+  /**
+   * When no key is published or activated by plan; the scheduler works ahead if it must. Revoking, and withdrawing a key
+   * that has been replaced, go on. At most 64. @default []
+   */
+  readonly blackouts?: readonly Blackout[]
+  /** For loopback issuers only: every number above but T times `scale`. See {@link demoPolicy}. */
   readonly demo?: { readonly scale: number }
 }
 
@@ -54,7 +61,7 @@ const leastDemoLeaseSeconds = 1
 const leastPollSeconds = 0.1
 
 const bounds: Readonly<
-  Record<keyof Omit<KeyPolicy, 'demo' | 'standby' | 'pastMaxAge'>, readonly [least: number, most: number]>
+  Record<keyof Omit<KeyPolicy, 'demo' | 'standby' | 'pastMaxAge' | 'blackouts'>, readonly [least: number, most: number]>
 > = {
   accessTokenLifeSeconds: [1, 31 * day],
   jwksMaxAgeSeconds: [1, day],
@@ -138,6 +145,9 @@ export function resolvePolicy(policy: KeyPolicy, issuer: string): ResolvedKeyPol
   const rotateAfter = policy.rotateAfterSeconds ?? 27 * day
   const age = policy.maxAgeSeconds ?? 30 * day
   const standby = policy.standby ?? 'on'
+  const blackouts = Object.freeze([...(policy.blackouts ?? [])])
+  // Checks each; whether they leave room depends on the time, and is checked when a ring is opened.
+  createCalendar(blackouts)
 
   if (overlap < leastOverlap) {
     throw new KeysError(
@@ -180,6 +190,7 @@ export function resolvePolicy(policy: KeyPolicy, issuer: string): ResolvedKeyPol
     maxAgeSeconds: age,
     standby,
     pastMaxAge: policy.pastMaxAge ?? 'sign',
+    blackouts,
     propagationSeconds: propagation,
     pollSeconds: Math.max(lease / looksPerLease, leastPollSeconds),
     scale,

@@ -42,6 +42,8 @@ export interface KeyConfirmations {
    * not been heard of lately is not live.
    */
   missing(kid: string): Promise<readonly string[]>
+  /** true: also waited for on the active key's last day, past it if need be. @default false */
+  readonly required?: boolean
 }
 
 export interface KeyAudit {

@@ -1,5 +1,6 @@
 import { type KekSource, sealedWith } from '@countersign/sealing'
 import type { Clock } from '@countersign/tokens'
+import type { Calendars } from './blackouts/feasibility.ts'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
@@ -10,13 +11,14 @@ import type {
   RevokeOptions,
   RevokeOutcome,
   RewrapOutcome,
+  RotateOptions,
   RotateOutcome,
 } from './key-ring.ts'
 import { KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
 import type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'
 import type { RingIdentity, RingView } from './ring-view.ts'
-import { propagationLeft, type Step } from './schedule.ts'
+import { isLastDay, propagationLeft, type Step } from './schedule.ts'
 import {
   activate,
   activeKey,
@@ -43,14 +45,14 @@ export interface RingCommandsOptions {
   readonly clock: Clock
   readonly policy: ResolvedKeyPolicy
   readonly audit: KeyAudit | undefined
-  readonly confirmations: KeyConfirmations | undefined
+  readonly confirmations: readonly KeyConfirmations[]
   readonly emit: (event: KeyRingEvent) => void
 }
 
 export interface RingCommands {
   /** Reads the ring, or creates it. */
   open(): Promise<void>
-  rotate(options: Requested): Promise<RotateOutcome>
+  rotate(options: RotateOptions): Promise<RotateOutcome>
   activate(kid: string, options: ActivateOptions): Promise<void>
   revoke(kid: string, options: RevokeOptions): Promise<RevokeOutcome>
   rewrap(options: Requested): Promise<RewrapOutcome>
@@ -58,7 +60,9 @@ export interface RingCommands {
   noteLife(): Promise<void>
   /** Takes a step of the schedule, if it is still there to be taken. */
   take(step: Step): Promise<void>
-  /** Consumers that did not have the key when they were last asked for. */
+  /** Asks who does not have the standby yet. */
+  confirm(): Promise<void>
+  /** Who did not have the key when they were last asked for. */
   missing(kid: string): readonly string[]
   /** Resolves when no command is under way. */
   settled(): Promise<void>
@@ -66,7 +70,6 @@ export interface RingCommands {
 
 /** More lost races in a row than this, and something is wrong. */
 const mostLostRaces = 100
-const day = 86_400
 /** Longer reasons are cut. */
 const mostReasonCharacters = 1024
 
@@ -77,6 +80,16 @@ const actions: Readonly<Record<Transition['to'], KeyAuditEvent['action']>> = {
   retiring: 'key.retire',
   retired: 'key.retire',
   revoked: 'key.revoke',
+}
+
+/** Who asks for a change, why, and which rules are set aside for it: for the audit log. */
+interface Motive extends Requested {
+  readonly reason?: string | undefined
+  readonly overrides?: string | undefined
+}
+
+function refuseBlank(reason: string | undefined): void {
+  if (reason?.trim() === '') throw new KeysError('reason_missing', 'what overrides a rule needs a reason')
 }
 
 /** What to do next on the way to a goal: a change of the ring, or the goal's outcome. */
@@ -100,44 +113,45 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   async function record(
     { transitions, document }: Change,
     outcome: KeyAuditEvent['outcome'],
-    actor: AuditActor,
-    reason: string | undefined,
+    { actor = { type: 'system' }, reason, overrides }: Motive,
   ): Promise<void> {
     for (const { kid, from, to } of transitions) {
-      const details = { ring: identity.name, version: document.version, from, to }
+      const overridden = overrides === undefined ? {} : { overrides }
+      const details = { ring: identity.name, version: document.version, from, to, ...overridden }
       const action = from === null ? 'key.create' : actions[to]
       const event = { action, outcome, actor, target: { type: 'key', id: kid } as const, details }
       await write(reason === undefined ? event : { ...event, reason })
     }
   }
 
-  async function commit(change: Change, actor: AuditActor, reason: string | undefined): Promise<boolean> {
+  async function commit(change: Change, motive: Motive): Promise<boolean> {
     // What could not be read back would stop every process: better to refuse it here.
     parseKeyRingDocument(change.document)
-    await record(change, 'allowed', actor, reason)
+    await record(change, 'allowed', motive)
     const askedAtMs = clock.monotonicMs()
     let won: boolean
     try {
       won = await store.replace(change.document)
     } catch (error) {
-      await record(change, 'denied', actor, 'the store failed; whether it was done is not known').catch(() => {})
+      const reason = 'the store failed; whether it was done is not known'
+      await record(change, 'denied', { ...motive, reason }).catch(() => {})
       throw new KeysError('store_failed', `the ring ${identity.name} could not be written`, { cause: error })
     }
     if (won) await view.adopt(change.document, askedAtMs)
-    else await record(change, 'denied', actor, 'another process was first')
+    else await record(change, 'denied', { ...motive, reason: 'another process was first' })
     return won
   }
 
   /** Changes the ring until the goal is met. Whoever loses a race looks again, and may find the goal met. */
   async function pursue<T>(
-    { actor = { type: 'system' }, reason }: { readonly actor?: AuditActor; readonly reason?: string | undefined },
+    motive: Motive,
     decide: (document: KeyRingDocument) => Promise<Next<T>> | Next<T>,
   ): Promise<T> {
     let lost = 0
     while (lost <= mostLostRaces) {
       const next = await decide(view.snapshot.document)
       if ('met' in next) return next.met
-      if (!(await commit(next.change, actor, reason))) {
+      if (!(await commit(next.change, motive))) {
         lost += 1
         await view.refresh()
       }
@@ -175,20 +189,67 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     }
   }
 
-  async function waitsFor(standby: KeyRecord, active: KeyRecord): Promise<readonly string[]> {
-    const waiting = propagationLeft(standby, policy, view.ages) > 0 ? ['propagation'] : []
-    const missing = (await confirmations?.missing(standby.kid)) ?? []
-    lastMissing.set(standby.kid, missing)
-    if (missing.length === 0) return waiting
-    // On its last day but one a broken consumer must not block the rotation any more.
-    if (waiting.length === 0 && view.ages.signingFor(active) > policy.maxAgeSeconds - day) {
-      emit({ type: 'key.unconfirmed', ring: identity.name, kid: standby.kid, missing })
-      return waiting
-    }
-    return [...waiting, ...missing]
+  async function ask(kid: string): Promise<{ readonly required: string[]; readonly others: string[] }> {
+    const required: string[] = []
+    const others: string[] = []
+    const answers = confirmations.map(async (source) => {
+      for (const name of await source.missing(kid)) (source.required ? required : others).push(name)
+    })
+    await Promise.all(answers)
+    lastMissing.set(kid, [...required, ...others])
+    return { required, others }
   }
 
-  const lawfulAt = (standby: KeyRecord): number => view.now() + Math.max(0, propagationLeft(standby, policy, view.ages))
+  async function askNow(): Promise<void> {
+    const standby = standbyKey(view.snapshot.document)
+    if (standby?.state === 'published') await ask(standby.kid)
+  }
+
+  async function waitsFor(standby: KeyRecord, active: KeyRecord): Promise<readonly string[]> {
+    const waiting = propagationLeft(standby, policy, view.ages) > 0 ? ['propagation'] : []
+    const { required, others } = await ask(standby.kid)
+    // On the active key's last day a broken consumer must not block the rotation any more.
+    if (others.length > 0 && waiting.length === 0 && isLastDay(active, policy, view.ages)) {
+      // What is required blocks it all the same: nobody goes ahead then.
+      if (required.length === 0)
+        emit({ type: 'key.unconfirmed', ring: identity.name, kid: standby.kid, missing: others })
+      return required
+    }
+    return [...waiting, ...required, ...others]
+  }
+
+  /** When the caches know it; and, but in an emergency, no blackout holds. */
+  function lawfulAt(standby: KeyRecord, emergency: string | undefined): number {
+    const known = view.now() + Math.max(0, propagationLeft(standby, policy, view.ages))
+    return emergency === undefined ? view.ages.calendars.activation.nextOpen(known) : known
+  }
+
+  const closedUntil = (step: keyof Calendars): number | undefined => {
+    const now = view.now()
+    const open = view.ages.calendars[step].nextOpen(now)
+    return open > now ? open : undefined
+  }
+
+  /** What a command goes past, for the audit log: only what would have stopped it. */
+  function overridden(emergency: string | undefined, force: string | undefined): string | undefined {
+    const rules = [
+      ...(emergency !== undefined && closedUntil('publication') !== undefined ? ['blackout'] : []),
+      ...(force === undefined ? [] : ['propagation']),
+    ]
+    return rules.length === 0 ? undefined : rules.join()
+  }
+
+  async function refuseBlackout(step: keyof Calendars, key: KeyRecord, actor: AuditActor | undefined): Promise<void> {
+    const at = closedUntil(step)
+    if (at === undefined) return
+    const to = step === 'activation' ? 'active' : 'published'
+    const refused: Change = { document: view.snapshot.document, transitions: [{ kid: key.kid, from: key.state, to }] }
+    await record(refused, 'denied', { ...(actor === undefined ? {} : { actor }), reason: 'blackout' })
+    const when = new Date(at * 1000).toISOString()
+    throw new KeysError('blackout', `the keys of the ring ${identity.name} are not changed by plan until ${when}`, {
+      lawfulAt: at,
+    })
+  }
 
   async function found(): Promise<void> {
     const mint = minter()
@@ -205,7 +266,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       }
       const time = (await store.now?.()) ?? clock.now()
       const change = foundRing(identity, await mint(), time, policy.accessTokenLifeSeconds)
-      if (await commit(change, { type: 'system' }, undefined)) return
+      if (await commit(change, {})) return
     }
     throw contended(mostLostRaces)
   }
@@ -243,53 +304,76 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     })
   }
 
-  async function rotateNow(requested: Requested): Promise<RotateOutcome> {
+  async function rotateNow({ emergency, ...requested }: RotateOptions): Promise<RotateOutcome> {
+    refuseBlank(emergency)
     await lookFirst()
+    const motive = { ...requested, reason: emergency, overrides: overridden(emergency, undefined) }
     const mint = minter()
     let goal: { readonly kid: string; readonly previousKid: string } | undefined
-    return await pursue<RotateOutcome>(requested, async (document) => {
+    return await pursue<RotateOutcome>(motive, async (document) => {
       const active = activeKey(document)
       const reached = goal !== undefined && !isStandby(findKey(document, goal.kid) ?? active)
       if (goal !== undefined && reached) {
         return { met: { done: true, activeKid: active.kid, previousKid: goal.previousKid } }
       }
       const standby = standbyKey(document)
+      const step = standby?.state === 'published' ? 'activation' : 'publication'
+      if (emergency === undefined) await refuseBlackout(step, standby ?? active, requested.actor)
       if (standby === undefined) return { change: addPending(document, await mint(), view.now()) }
       if (standby.state === 'pending') return { change: publish(document, standby.kid, view.now()) }
       const waitingFor = await waitsFor(standby, active)
       if (waitingFor.length > 0) {
-        return { met: { done: false, standbyKid: standby.kid, activatesAt: lawfulAt(standby), waitingFor } }
+        const activatesAt = lawfulAt(standby, emergency)
+        const inBlackout = activatesAt > lawfulAt(standby, 'any')
+        return {
+          met: {
+            done: false,
+            standbyKid: standby.kid,
+            activatesAt,
+            waitingFor: inBlackout ? [...waitingFor, 'blackout'] : waitingFor,
+          },
+        }
       }
       goal = { kid: standby.kid, previousKid: active.kid }
       return { change: activate(document, standby.kid, view.now(), policy.accessTokenLifeSeconds) }
     })
   }
 
-  async function refuseActivation(key: KeyRecord, actor: AuditActor | undefined, why: string): Promise<never> {
+  async function refuseActivation(key: KeyRecord, why: string, options: ActivateOptions): Promise<never> {
+    const { actor, emergency } = options
     const transition: Transition = { kid: key.kid, from: key.state, to: 'active' }
     const refused: Change = { document: view.snapshot.document, transitions: [transition] }
-    await record(refused, 'denied', actor ?? { type: 'system' }, why)
+    await record(refused, 'denied', { ...(actor === undefined ? {} : { actor }), reason: why })
     if (!isStandby(key)) {
       throw new KeysError(key.state === 'revoked' ? 'wrong_state' : 'too_late', `the key ${key.kid} is ${key.state}`)
     }
-    const at = lawfulAt(key)
+    const at = lawfulAt(key, emergency)
     const when = new Date(at * 1000).toISOString()
     throw new KeysError('too_early', `the key ${key.kid} may sign from ${when} on: it waits for ${why}`, {
       lawfulAt: at,
     })
   }
 
-  async function activateNow(kid: string, { actor, force }: ActivateOptions): Promise<void> {
+  async function activateNow(kid: string, options: ActivateOptions): Promise<void> {
+    const { force, emergency, ...requested } = options
+    refuseBlank(force)
+    refuseBlank(emergency)
     await lookFirst()
-    const requested = actor === undefined ? { reason: force } : { actor, reason: force }
-    await pursue<void>(requested, async (document) => {
+    const reason =
+      force === emergency || emergency === undefined ? force : [force, emergency].filter(Boolean).join('; ')
+    const motive = { ...requested, reason, overrides: overridden(emergency, force) }
+    await pursue<void>(motive, async (document) => {
       const key = findKey(document, kid)
       if (key === undefined) throw new KeysError('key_unknown', `the ring ${identity.name} has no key ${kid}`)
       if (key.state === 'active') return { met: undefined }
+      if (key.state !== 'pending' && key.state !== 'published') {
+        return await refuseActivation(key, `it is ${key.state}`, options)
+      }
+      const step = key.state === 'published' ? 'activation' : 'publication'
+      if (emergency === undefined) await refuseBlackout(step, key, options.actor)
       if (key.state === 'pending') return { change: publish(document, kid, view.now()) }
-      if (key.state !== 'published') return await refuseActivation(key, actor, `it is ${key.state}`)
       const waitingFor = force === undefined ? await waitsFor(key, activeKey(document)) : []
-      if (waitingFor.length > 0) return await refuseActivation(key, actor, waitingFor.join(', '))
+      if (waitingFor.length > 0) return await refuseActivation(key, waitingFor.join(', '), options)
       return { change: activate(document, kid, view.now(), policy.accessTokenLifeSeconds) }
     })
   }
@@ -320,20 +404,20 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   async function takeNow(step: Step): Promise<void> {
     const { document } = view.snapshot
     const actor: AuditActor = { type: 'scheduler' }
+    if (step.kind !== 'retire' && closedUntil(step.kind === 'activate' ? 'activation' : 'publication')) return
     const key = step.kind === 'mint' ? standbyKey(document) : findKey(document, step.kid)
     if (step.kind === 'mint') {
-      if (key === undefined)
-        await commit(addPending(document, await mintKey(identity, kek), view.now()), actor, undefined)
+      if (key === undefined) await commit(addPending(document, await mintKey(identity, kek), view.now()), { actor })
     } else if (step.kind === 'publish' && key?.state === 'pending') {
-      await commit(publish(document, step.kid, view.now()), actor, undefined)
+      await commit(publish(document, step.kid, view.now()), { actor })
     } else if (step.kind === 'retire' && key?.state === 'retiring') {
-      await commit(retire(document, step.kid, view.now()), actor, undefined)
+      await commit(retire(document, step.kid, view.now()), { actor })
     } else if (step.kind === 'activate' && key?.state === 'published') {
       await lookFirst()
       const now = view.snapshot.document
       const same = findKey(now, step.kid)
       if (same?.state !== 'published' || (await waitsFor(same, activeKey(now))).length > 0) return
-      await commit(activate(now, step.kid, view.now(), policy.accessTokenLifeSeconds), actor, undefined)
+      await commit(activate(now, step.kid, view.now(), policy.accessTokenLifeSeconds), { actor })
     }
   }
 
@@ -345,6 +429,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     rewrap: (requested) => inTurn(() => rewrapNow(requested)),
     noteLife: () => inTurn(noteLifeNow),
     take: (step) => inTurn(() => takeNow(step)),
+    confirm: () => inTurn(askNow),
     missing: (kid) => lastMissing.get(kid) ?? [],
     settled: async () => {
       await tail

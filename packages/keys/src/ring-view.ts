@@ -1,5 +1,6 @@
 import type { KekSource } from '@countersign/sealing'
 import type { Clock, PublicJwk, TokenSigner } from '@countersign/tokens'
+import { calendarsOf } from './blackouts/feasibility.ts'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
@@ -8,6 +9,7 @@ import { isKeysError, KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
 import type { KeyRingStore } from './ports.ts'
 import { type JwksBody, jwksBody } from './published-jwks.ts'
+import type { Ages } from './schedule.ts'
 import { createSightings, type Sightings } from './sightings.ts'
 import { activeKey, enteredAt, follows, isPublic, isStandby } from './transitions.ts'
 
@@ -41,7 +43,7 @@ interface HeldKey extends OpenedKey {
 /** What this process knows of the ring: the newest version that it has seen and found authentic, and how fresh that is. */
 export interface RingView {
   readonly snapshot: Snapshot
-  readonly ages: Sightings & { signingFor(active: KeyRecord): number }
+  readonly ages: Sightings & Ages
   /** Unix seconds by the store's clock, or by the local one. */
   now(): number
   /** How far the local clock is from the store's; 0 when the store has none. */
@@ -275,7 +277,7 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
       if (snapshot === undefined) throw new KeysError('ring_invalid', `the ring ${identity.name} was not read yet`)
       return snapshot
     },
-    ages: { ...sightings, signingFor },
+    ages: { ...sightings, signingFor, now, calendars: calendarsOf(policy) },
     now,
     skewSeconds: () => (storeTime === undefined ? 0 : Math.abs(clock.now() - now())),
     leaseLeftSeconds,

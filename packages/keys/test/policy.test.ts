@@ -21,6 +21,7 @@ describe('resolvePolicy', () => {
       maxAgeSeconds: 30 * 86_400,
       standby: 'on',
       pastMaxAge: 'sign',
+      blackouts: [],
       propagationSeconds: 3750,
       pollSeconds: 10,
       scale: 1,
