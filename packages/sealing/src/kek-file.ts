@@ -1,17 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
-import type { KekSource, KeyEncryptionKey } from './kek.ts'
+import { randomBytes } from 'node:crypto'
+import { type KekSource, type KeyEncryptionKey, kekOf, parseKek } from './kek.ts'
 import { createPrivateFile, readPrivateFile } from './private-file.ts'
-import { SealingError } from './sealing-error.ts'
 
 const kekBytes = 32
-/** 32 bytes in base64url, without padding. */
-const kekCharacters = 43
-const lineFeed = 0x0a
-
-function kekFrom(secret: Uint8Array): KeyEncryptionKey {
-  const id = createHash('sha256').update('countersign key-encryption key id\0').update(secret).digest('base64url')
-  return { id: id.slice(0, 16), secret }
-}
 
 /**
  * Makes a key-encryption key: 32 random bytes, written as base64url and a newline into a new file, mode 0600.
@@ -27,21 +18,13 @@ export async function createKekFile(path: string): Promise<KeyEncryptionKey> {
   } finally {
     line.fill(0)
   }
-  return kekFrom(secret)
+  return kekOf(secret)
 }
 
 async function readKek(path: string): Promise<KeyEncryptionKey> {
   const file = await readPrivateFile(path, { maxBytes: 1024 })
   try {
-    const line = Buffer.from(file.buffer, file.byteOffset, file.length)
-    const end = line.at(-1) === lineFeed ? line.length - 1 : line.length
-    const text = line.toString('latin1', 0, end)
-    const decoded = Buffer.from(text, 'base64url')
-    // Encoding it again catches what the lenient decoder skips: padding, other alphabets, stray bits.
-    if (end !== kekCharacters || decoded.length !== kekBytes || decoded.toString('base64url') !== text) {
-      throw new SealingError('kek_invalid', `${path} does not hold a key-encryption key`)
-    }
-    return kekFrom(new Uint8Array(decoded))
+    return parseKek(file, path)
   } finally {
     file.fill(0)
   }

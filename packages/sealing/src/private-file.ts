@@ -18,6 +18,20 @@ function refuseUnsafe(path: string, stats: Stats): void {
   }
 }
 
+/**
+ * systemd gives a service's user a credential either outright (0400) or, where it can, as a file of root's with an access
+ * list, whose mask shows as the group's bits (0440). Nobody else could have put either there.
+ */
+function refuseUnsafeCredential(path: string, stats: Stats): void {
+  if (ownUid === undefined) return
+  const owners = [0, ownUid]
+  const bits = stats.uid === 0 ? 0o337 : 0o377
+  if (!owners.includes(stats.uid) || (stats.mode & bits) !== 0) {
+    const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
+    throw new SealingError('file_unsafe', `${path} is no credential of this service (user ${stats.uid}, mode ${mode})`)
+  }
+}
+
 function failed(path: string, doing: string, error: unknown): SealingError {
   if (error instanceof SealingError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -43,14 +57,31 @@ export interface ReadLimits {
  * @throws SealingError `file_missing`; `file_unsafe` (a symbolic link, not a plain file, another owner, group or world
  * bits); `file_too_large`; `file_failed`
  */
-export async function readPrivateFile(path: string, { maxBytes }: ReadLimits): Promise<Uint8Array> {
+export async function readPrivateFile(path: string, limits: ReadLimits): Promise<Uint8Array> {
+  return await readChecked(path, limits, refuseUnsafe)
+}
+
+/**
+ * Reads a credential that the service manager has provided: read-only, of root or of the own user, for nobody else.
+ *
+ * @throws SealingError as {@link readPrivateFile}
+ */
+export async function readCredentialFile(path: string, limits: ReadLimits): Promise<Uint8Array> {
+  return await readChecked(path, limits, refuseUnsafeCredential)
+}
+
+async function readChecked(
+  path: string,
+  { maxBytes }: ReadLimits,
+  refuse: (path: string, stats: Stats) => void,
+): Promise<Uint8Array> {
   let handle: FileHandle | undefined
   try {
     // O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
     handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const stats = await handle.stat()
     if (!stats.isFile()) throw new SealingError('file_unsafe', `${path} is not a plain file`)
-    refuseUnsafe(path, stats)
+    refuse(path, stats)
     if (stats.size > maxBytes) {
       throw new SealingError('file_too_large', `${path} has ${stats.size} bytes, more than ${maxBytes}`)
     }

@@ -1,6 +1,6 @@
 import { CompactEncrypt, compactDecrypt } from 'jose'
 import { z } from 'zod'
-import type { KekSource } from './kek.ts'
+import type { KekSource, KeyEncryptionKey } from './kek.ts'
 import { SealingError } from './sealing-error.ts'
 
 /** What may be sealed at once: keys, tokens and passwords, not documents. */
@@ -25,6 +25,11 @@ const headerSchema = z.strictObject({
   kid: z.string().min(1).max(128),
   cty: z.string().min(1).max(128),
   ctx: contextSchema,
+  /** The key-encryption key, wrapped by the service that it came from; printable, as such services write it. */
+  wrk: z
+    .string()
+    .regex(/^[!-~]{1,1024}$/)
+    .optional(),
 })
 
 export interface SealOptions {
@@ -48,8 +53,17 @@ export async function seal(plaintext: Uint8Array, { kek, contentType, context }:
   if (plaintext.length > maxPlaintextBytes) {
     throw new SealingError('plaintext_too_large', `${plaintext.length} bytes are more than ${maxPlaintextBytes}`)
   }
-  const { id, secret } = await kek.current()
-  const header = headerSchema.safeParse({ alg: keyWrap, enc: cipher, kid: id, cty: contentType, ctx: context })
+  return await sealUnder(await kek.current(), plaintext, contentType, context)
+}
+
+async function sealUnder(
+  { id, secret, wrapped }: KeyEncryptionKey,
+  plaintext: Uint8Array,
+  contentType: string,
+  context: SealOptions['context'],
+): Promise<string> {
+  const wrk = wrapped === undefined ? {} : { wrk: wrapped }
+  const header = headerSchema.safeParse({ alg: keyWrap, enc: cipher, kid: id, cty: contentType, ctx: context, ...wrk })
   if (!header.success) {
     throw new SealingError(
       'context_invalid',
@@ -98,8 +112,8 @@ export function sealedWith(sealed: string): string {
  * authentic but was sealed for another context
  */
 export async function open(sealed: string, { kek, contentType, context }: SealOptions): Promise<Uint8Array> {
-  const { kid } = readHeader(sealed)
-  const key = await kek.find(kid)
+  const { kid, wrk } = readHeader(sealed)
+  const key = await (wrk === undefined ? kek.find(kid) : kek.find(kid, wrk))
   if (key === undefined) throw new SealingError('kek_unknown', `no key-encryption key has the id ${kid}`)
   let opened: Awaited<ReturnType<typeof compactDecrypt>>
   try {
@@ -117,4 +131,22 @@ export async function open(sealed: string, { kek, contentType, context }: SealOp
     throw new SealingError('sealed_elsewhere', 'the sealed value belongs to another place')
   }
   return opened.plaintext
+}
+
+/**
+ * Opens what {@link seal} made and seals it anew under the current key-encryption key; what is under it already stays as
+ * it is. Doing so to every sealed value of a store, in any order and as often as one likes, is a rotation of the key.
+ *
+ * @throws SealingError as {@link open} and {@link seal}
+ */
+export async function reseal(sealed: string, options: SealOptions): Promise<string> {
+  const { kek, contentType, context } = options
+  const current = await kek.current()
+  const plaintext = await open(sealed, options)
+  try {
+    if (sealedWith(sealed) === current.id) return sealed
+    return await sealUnder(current, plaintext, contentType, context)
+  } finally {
+    plaintext.fill(0)
+  }
 }

@@ -7,6 +7,8 @@ export const sealingErrorCodes = [
   'file_failed',
   'kek_invalid',
   'kek_unknown',
+  'kek_unwrapped_wrong',
+  'credential_invalid',
   'plaintext_too_large',
   'context_invalid',
   'sealed_malformed',
@@ -26,6 +28,10 @@ export const remedies: Readonly<Record<SealingErrorCode, string>> = {
   file_failed: 'Check free space, permissions and the health of the disk; the cause says what the system answered.',
   kek_invalid: 'Restore the key-encryption key file from its backup: it must be 32 bytes in base64url on one line.',
   kek_unknown: 'Provide the key-encryption key with this id: the secret was sealed with another key than those given.',
+  kek_unwrapped_wrong:
+    'Check which key the wrapping service uses: it returned something else than the key that sealed the value.',
+  credential_invalid:
+    'Run the service under systemd with `LoadCredential=` or `LoadCredentialEncrypted=`, and give the name that stands there.',
   plaintext_too_large: 'Seal smaller secrets: at most 64 KiB each.',
   context_invalid: 'Give at most 16 context members, with short names and at most 1,024 characters each.',
   sealed_malformed: 'Restore the sealed value from a backup: it is not a JWE that this package makes.',
