@@ -35,7 +35,8 @@ interface Started {
 function start(argv: readonly string[], input = ''): Started {
   const child = spawn(process.execPath, [main, ...argv], {
     cwd: folder,
-    env: { PATH: process.env.PATH },
+    // The usual metrics port may be taken by another suite's service.
+    env: { PATH: process.env.PATH, COUNTERSIGN_METRICS_PORT: '0' },
     stdio: 'pipe',
   })
   children.push(child)
