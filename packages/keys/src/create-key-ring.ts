@@ -154,6 +154,13 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const calendarOf = ({ state }: KeyRecord): Calendar =>
     view.ages.calendars[state === 'pending' ? 'publication' : 'activation']
 
+  function activatableAt(key: KeyRecord): number {
+    const known = Math.max(enteredAt(key), view.now() + propagationLeft(key, policy, view.ages))
+    const from = Math.max(known, view.now())
+    const opens = view.ages.calendars.activation.nextOpen(from)
+    return opens > from ? opens : known
+  }
+
   function nextOf(key: KeyRecord, steps: ReturnType<typeof schedule>): KeyStatus['next'] {
     const step = steps.find((one) => one.kind !== 'mint' && one.kid === key.kid)
     const propagating = key.state === 'published' ? Math.max(0, propagationLeft(key, policy, view.ages)) : 0
@@ -195,11 +202,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
         retiringAt: key.retiringAt ?? null,
         retiredAt: key.retiredAt ?? null,
         revokedAt: key.revokedAt ?? null,
-        activatableAt: isStandby(key)
-          ? view.ages.calendars.activation.nextOpen(
-              Math.max(enteredAt(key), view.now() + propagationLeft(key, policy, view.ages)),
-            )
-          : null,
+        activatableAt: isStandby(key) ? activatableAt(key) : null,
         next: nextOf(key, steps),
       })),
     }

@@ -3,6 +3,7 @@ export { createKeyRing, type KeyRingOptions } from './create-key-ring.ts'
 export type { KeyRecord, KeyRingDocument, KeyState } from './document.ts'
 export { parseKeyRingDocument } from './document-schema.ts'
 export type { KeyRingEvent } from './events.ts'
+export { type JwksProbeOptions, publicJwksProbe } from './jwks-probe.ts'
 export type {
   ActivateOptions,
   KeyRing,
