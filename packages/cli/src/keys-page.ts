@@ -63,7 +63,7 @@ const ageTones = { ok: 'plain', warn: 'warning', page: 'bad', over: 'bad' } as c
 export function writeStatus(page: Page, rings: readonly KeyRing[], now: number): void {
   for (const [index, ring] of rings.entries()) {
     if (index > 0) page.line('')
-    const { name, algorithm, version, activeKid, age: level, keys } = ring.status()
+    const { name, algorithm, version, activeKid, age: level, keys, blackoutUntil } = ring.status()
     const active = keys.find((key) => key.kid === activeKid)
     const standby = keys.find((key) => key.state === 'published' || key.state === 'pending')
     const since = active?.activatedAt ?? null
@@ -75,6 +75,7 @@ export function writeStatus(page: Page, rings: readonly KeyRing[], now: number):
       ['replaced', active === undefined ? '' : nextStep(active, ring, now).replace('replaced ', '')],
       ['standby', standby === undefined ? 'none; `countersign keys rotate` publishes one' : standby.kid],
       ...(standby === undefined ? [] : [['', standbyStep(standby, now)] as const]),
+      ...(blackoutUntil === null ? [] : [['blackout', `ends ${fromNow(blackoutUntil, now)}`] as const]),
       ...keys
         .filter((key) => key.state === 'retiring')
         .map((key) => ['retiring', `${key.kid} ${nextStep(key, ring, now)}`] as const),

@@ -6,6 +6,8 @@ import { fromNow } from './times.ts'
 export type Planned = { readonly ring: string } & (
   | { readonly would: 'publish' }
   | { readonly would: 'activate'; readonly kid: string }
+  /** A blackout holds until then. */
+  | { readonly would: 'refuse'; readonly until: number }
   | {
       readonly would: 'wait'
       readonly kid: string
@@ -15,12 +17,14 @@ export type Planned = { readonly ring: string } & (
 )
 
 /** What `rotate` would do now, read from the status: it changes nothing. */
-export function planRotation(ring: KeyRingStatus, now: number): Planned {
+export function planRotation(ring: KeyRingStatus, now: number, isEmergency: boolean): Planned {
+  if (ring.blackoutUntil !== null && !isEmergency)
+    return { ring: ring.name, would: 'refuse', until: ring.blackoutUntil }
   const standby = ring.keys.find((key) => key.state === 'published')
   if (standby === undefined) return { ring: ring.name, would: 'publish' }
   const at = standby.activatableAt
-  const waitingFor = standby.next?.waitingFor ?? []
-  if (at !== null && at <= now && waitingFor.length === 0) {
+  const waitingFor = (standby.next?.waitingFor ?? []).filter((one) => !(isEmergency && one === 'blackout'))
+  if (waitingFor.length === 0 && at !== null && (at <= now || isEmergency)) {
     return { ring: ring.name, would: 'activate', kid: standby.kid }
   }
   return { ring: ring.name, would: 'wait', kid: standby.kid, activatesAt: at, waitingFor }
@@ -29,6 +33,7 @@ export function planRotation(ring: KeyRingStatus, now: number): Planned {
 export function sayPlan(plan: Planned, now: number): string {
   if (plan.would === 'publish') return `${plan.ring}: would publish a new key`
   if (plan.would === 'activate') return `${plan.ring}: would activate ${plan.kid}`
+  if (plan.would === 'refuse') return `${plan.ring}: would be refused: a blackout ends ${fromNow(plan.until, now)}`
   const when = plan.activatesAt === null ? 'on command' : fromNow(plan.activatesAt, now)
   return `${plan.ring}: ${plan.kid} is published already; activates ${when}${othersOf(plan.waitingFor)}`
 }

@@ -1,4 +1,5 @@
 import type { ConsumerMatrix } from '@countersign/consumers'
+import type { Blackout } from '@countersign/keys'
 
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
 
@@ -37,6 +38,10 @@ export interface KeysConfig {
   readonly verifierCacheSeconds?: number
   /** Longest time that two generations of keys verify. @default 86400 */
   readonly maxOverlapSeconds?: number
+  /** When keys are not changed by plan, such as weekdays from 09:00 to 17:00 in Europe/Zurich. @default [] */
+  readonly blackouts?: readonly Blackout[]
+  /** Where verifiers read the JWKS: a key signs only when all of these show it. At most 16. @default none */
+  readonly publicJwksUrls?: readonly string[]
 }
 
 /** Types a configuration file; changes nothing. It is checked when it is read. */

@@ -1,6 +1,6 @@
 import type { ConsumerMatrix } from '@countersign/consumers'
 import { createIssuer, type Issuer, type IssuerLimits } from '@countersign/issuer'
-import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing } from '@countersign/keys'
+import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing, publicJwksProbe } from '@countersign/keys'
 import { openAuditLog, type Reporter } from '@countersign/observability'
 import { type KekSource, kekFromFile } from '@countersign/sealing'
 import { openSqlite, type SqliteDatabase } from '@countersign/storage/sqlite'
@@ -110,6 +110,7 @@ function openRing(plan: RingPlan, { config, options, kek, database, audit }: Rin
     algorithm: plan.algorithm,
     policy: keyPolicy(config.keys, plan.accessTokenLifeSeconds),
     audit,
+    confirmations: publicJwksProbe(config.keys.publicJwksUrls ?? []),
     scheduler: options.scheduler ?? false,
     ...(options.report === undefined ? {} : { onEvent: options.report.keys }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
@@ -118,7 +119,7 @@ function openRing(plan: RingPlan, { config, options, kek, database, audit }: Rin
 
 /** The rotation policy that a configuration asks for, for tokens of the given life. */
 export function keyPolicy(keys: KeysConfig, accessTokenLifeSeconds: number): KeyPolicy {
-  const { policy, ...numbers } = keys
-  const given = { ...numbers, accessTokenLifeSeconds }
+  const { policy, publicJwksUrls: _, ...rules } = keys
+  const given = { ...rules, accessTokenLifeSeconds }
   return policy === 'demo' ? demoPolicy(given) : given
 }

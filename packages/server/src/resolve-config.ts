@@ -51,12 +51,29 @@ const hostName = z.string().min(1).max(255)
 const logLevel = z.enum(['silent', 'error', 'warn', 'info', 'debug'])
 const sqliteUrl = z.string().regex(/^sqlite:.+/, 'expected sqlite:PATH')
 
+/** What the members mean is checked with the ring's policy, which names the same settings. */
+const blackout = z.strictObject({
+  from: z.string().max(40),
+  to: z.string().max(40),
+  zone: z.string().max(100),
+  days: z.array(z.enum(['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'])).optional(),
+})
+const publicUrl = z
+  .string()
+  .max(2048)
+  .refine((value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined
+    return url?.protocol === 'https:' || (url?.protocol === 'http:' && loopbackHosts.has(url.hostname))
+  }, 'expected an https URL, or http on loopback')
+
 const keysSchema = z
   .strictObject({
     policy: z.enum(['standard', 'demo']),
     jwksMaxAgeSeconds: z.number().int().min(1).max(86_400),
     verifierCacheSeconds: z.number().int().min(0).max(604_800),
     maxOverlapSeconds: z.number().int().min(60).max(2_592_000),
+    blackouts: z.array(blackout).max(64),
+    publicJwksUrls: z.array(publicUrl).max(16),
   })
   .partial()
 

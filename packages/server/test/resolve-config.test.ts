@@ -80,6 +80,21 @@ describe('resolveConfig', () => {
     ['has a port out of range', { ...minimal, port: 70_000 }, /port/],
     ['has another database', { ...minimal, database: 'mysql://x' }, /sqlite:PATH/],
     ['asks for the demo policy in public', { ...minimal, keys: { policy: 'demo' } }, /loopback/],
+    [
+      'has a blackout without a zone',
+      { ...minimal, keys: { blackouts: [{ from: '09:00', to: '17:00' }] } },
+      /keys\.blackouts\.0\.zone/,
+    ],
+    [
+      'has a blackout on days that there are not',
+      { ...minimal, keys: { blackouts: [{ from: '09:00', to: '17:00', zone: 'UTC', days: ['Mo'] }] } },
+      /keys\.blackouts\.0\.days\.0/,
+    ],
+    [
+      'probes a public JWKS over plain http',
+      { ...minimal, keys: { publicJwksUrls: ['http://auth.example.com/jwks.json'] } },
+      /keys\.publicJwksUrls\.0: expected an https URL/,
+    ],
     ['has an unknown log level', { ...minimal, log: { level: 'loud' } }, /log\.level/],
     ['trusts a hundred proxies', { ...minimal, trustedProxyHops: 100 }, /trustedProxyHops/],
     ['has a port in the environment that is no number', minimal, /COUNTERSIGN_PORT/, { COUNTERSIGN_PORT: '46oo' }],

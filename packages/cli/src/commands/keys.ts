@@ -1,19 +1,12 @@
-import type { KeyRing, RotateOutcome } from '@countersign/keys'
-import type { TokenServiceParts } from '@countersign/server'
+import type { RotateOutcome } from '@countersign/keys'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
+import { type OverrideOptions, overrides, reasonOption, ringOption, ringsOf } from '../key-options.ts'
 import { writeList, writeStatus } from '../keys-page.ts'
 import { planRotation, rotationDocument, sayOutcome, sayPlan } from '../rotation-plan.ts'
 import { examples, wholeNumber } from '../usage.ts'
-
-function ringsOf(service: TokenServiceParts, name: string | undefined): readonly KeyRing[] {
-  if (name === undefined) return service.rings
-  const found = service.rings.filter((ring) => ring.name === name)
-  if (found.length > 0) return found
-  const names = service.rings.map((ring) => ring.name).join(', ')
-  throw new CliError('not_found', `There is no key ring "${name}".`, { remedy: `The rings are: ${names}.` })
-}
+import { addKeysUpkeep } from './keys-upkeep.ts'
 
 async function list(context: CommandContext, options: { ring?: string }): Promise<ExitCode> {
   return await context.withService(async (service) => {
@@ -38,6 +31,7 @@ async function status(context: CommandContext, options: StatusOptions): Promise<
   }
   return await context.withService(async (service) => {
     const rings = ringsOf(service, options.ring)
+    for (const ring of rings) await ring.confirm()
     const print = (): void => {
       out.result({ rings: rings.map((ring) => ring.status()) }, (page) => writeStatus(page, rings, io.clock.now()))
     }
@@ -61,7 +55,7 @@ async function status(context: CommandContext, options: StatusOptions): Promise<
           }
         })
         if (stopped) break
-        for (const ring of rings) await ring.refresh()
+        for (const ring of rings) await ring.refresh().then(() => ring.confirm())
         io.stdout.write(io.stdout.isTTY === true ? '\u001b[2J\u001b[H' : '\n')
         print()
       }
@@ -73,12 +67,19 @@ async function status(context: CommandContext, options: StatusOptions): Promise<
   })
 }
 
-async function rotate(context: CommandContext, options: { ring?: string; dryRun?: boolean }): Promise<ExitCode> {
+interface RotateOptions extends OverrideOptions {
+  readonly ring?: string
+  readonly dryRun?: boolean
+}
+
+async function rotate(context: CommandContext, options: RotateOptions): Promise<ExitCode> {
   const { io, out } = context
+  const overriding = overrides(options)
   return await context.withService(async (service) => {
     const rings = ringsOf(service, options.ring)
     if (options.dryRun) {
-      const plans = rings.map((ring) => planRotation(ring.status(), io.clock.now()))
+      for (const ring of rings) await ring.confirm()
+      const plans = rings.map((ring) => planRotation(ring.status(), io.clock.now(), options.emergency === true))
       out.result({ dryRun: true, rings: plans }, (page) => {
         for (const plan of plans) page.line(sayPlan(plan, io.clock.now()))
       })
@@ -86,7 +87,7 @@ async function rotate(context: CommandContext, options: { ring?: string; dryRun?
     }
     const outcomes: ({ ring: string } & RotateOutcome)[] = []
     for (const ring of rings) {
-      outcomes.push({ ring: ring.name, ...(await ring.rotate({ actor: context.operator })) })
+      outcomes.push({ ring: ring.name, ...(await ring.rotate({ actor: context.operator, ...overriding })) })
     }
     out.result(rotationDocument(outcomes), (page) => {
       for (const outcome of outcomes) page.line(sayOutcome(outcome.ring, outcome, io.clock.now()))
@@ -95,7 +96,8 @@ async function rotate(context: CommandContext, options: { ring?: string; dryRun?
   })
 }
 
-async function activate(context: CommandContext, kid: string): Promise<ExitCode> {
+async function activate(context: CommandContext, kid: string, options: OverrideOptions): Promise<ExitCode> {
+  const overriding = overrides(options)
   return await context.withService(async (service) => {
     const ring = service.rings.find((candidate) => candidate.status().keys.some((key) => key.kid === kid))
     if (ring === undefined) {
@@ -103,7 +105,7 @@ async function activate(context: CommandContext, kid: string): Promise<ExitCode>
         remedy: '`countersign keys list` shows the keys; give the whole kid.',
       })
     }
-    await ring.activate(kid, { actor: context.operator })
+    await ring.activate(kid, { actor: context.operator, ...overriding })
     context.out.result({ ring: ring.name, activeKid: kid }, (page) => page.line(`${ring.name}: ${kid} signs now`))
     return 0
   })
@@ -114,8 +116,6 @@ function kidArgument(value: string): string {
   if (!/^[\w-]{43}$/u.test(value)) throw new InvalidArgumentError('A kid has 43 base64url characters.')
   return value
 }
-
-const ringOption = ['--ring <name>', 'only this key ring'] as const
 
 export function addKeys(program: Command, bind: Bind): void {
   const keys = program.command('keys').description('The signing keys.')
@@ -144,16 +144,27 @@ export function addKeys(program: Command, bind: Bind): void {
   examples(rotateCommand, [
     ['countersign keys rotate', 'publish, or activate what is published'],
     ['countersign keys rotate --dry-run', 'say what it would do, change nothing'],
+    ["countersign keys rotate --emergency --reason 'INC-42'", 'although a blackout holds'],
   ])
   rotateCommand
     .option(...ringOption)
     .option('--dry-run', 'change nothing')
+    .option('--emergency', 'go ahead although a blackout holds')
+    .option(...reasonOption)
     .action(bind(rotate))
 
   const activateCommand = keys
     .command('activate')
     .description('Lets a published key sign now; refused before every verifier has had the time to fetch it.')
     .argument('<kid>', 'the whole id, from `keys list`', kidArgument)
-  examples(activateCommand, [['countersign keys activate KID', '']])
-  activateCommand.action(bind(activate))
+  examples(activateCommand, [
+    ['countersign keys activate KID', ''],
+    ["countersign keys activate KID --force --reason 'INC-42'", 'some verifiers will refuse its tokens'],
+  ])
+  activateCommand
+    .option('--emergency', 'go ahead although a blackout holds')
+    .option('--force', 'do not wait for caches and consumers: some will refuse the new tokens')
+    .option(...reasonOption)
+    .action(bind(activate))
+  addKeysUpkeep(keys, bind)
 }
