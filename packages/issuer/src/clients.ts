@@ -5,6 +5,7 @@ import { newClientRecord } from './new-client.ts'
 import { pageLimit } from './page.ts'
 import type { ClientRecord, ClientSecret, IssuerAuditEvent } from './ports.ts'
 import { newClientSecret, newId, sha256 } from './random.ts'
+import { revoking } from './revoking.ts'
 import type { ClientInfo, Clients, Requested } from './types.ts'
 
 export function createClients(context: Context): Clients {
@@ -46,9 +47,7 @@ export function createClients(context: Context): Clients {
       const client = await known(name)
       const before = new IssuerError('already_disabled', 'The client is disabled already.')
       if (client.disabledAt !== null) throw before
-      await record('client.disable', client.id, requested)
-      if (!(await clients.disable(client.id, context.now()))) throw before
-      context.emit({ type: 'client_changed', action: 'disabled', clientId: client.id })
+      if (!(await revoking(context, { type: 'client', client }, requested?.actor ?? { type: 'operator' }))) throw before
     },
     async rotateSecret(name, requested) {
       const overlap = requested?.overlapSeconds ?? context.limits.secretOverlapSeconds

@@ -26,6 +26,8 @@ export interface Context {
   readonly resources: ReadonlyMap<string, Resource>
   /** By resource URL (RFC 8707). */
   readonly byUrl: ReadonlyMap<string, Resource>
+  /** Of all access tokens that it issues. */
+  readonly longestLifeSeconds: number
   readonly passwords: Passwords
   readonly turns: Turns
   /** Unix seconds, whole. */
@@ -67,6 +69,7 @@ export function createContext(options: IssuerOptions): Context {
     clock,
     resources,
     byUrl,
+    longestLifeSeconds: Math.max(60, ...[...resources.values()].map((one) => one.consumer.accessTokenLifeSeconds)),
     passwords: createPasswords(limits),
     turns: createTurns(),
     now: () => Math.floor(clock.now()),

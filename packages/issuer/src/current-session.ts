@@ -1,9 +1,9 @@
 import { checkOrigin } from './client-auth.ts'
 import type { Context } from './context.ts'
-import { endSession } from './end-session.ts'
 import type { ClientRecord, SessionRecord } from './ports.ts'
 import { refreshTokenPrefix, sha256 } from './random.ts'
 import { refusal } from './refusals.ts'
+import { revoking } from './revoking.ts'
 import { sessionCounts, stillCounts } from './token-state.ts'
 import type { SessionCredential, SessionStatus } from './types.ts'
 import type { OwnTokens } from './verify-own.ts'
@@ -25,7 +25,8 @@ export async function signOut(context: Context, own: OwnTokens, credential: Sess
   const held = await sessionOf(context, own, credential)
   if (held === undefined || held.session.endedAt !== null) return false
   if (credential.deliveredBy === 'cookie') checkOrigin(held.client, credential)
-  return endSession(context, held.session, 'signed_out', { type: 'user', id: held.session.userId })
+  const { session } = held
+  return revoking(context, { type: 'session', session, reason: 'signed_out' }, { type: 'user', id: session.userId })
 }
 
 /** Who is signed in. Nobody is an answer, never an error. */

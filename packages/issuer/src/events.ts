@@ -34,6 +34,8 @@ export type IssuerEvent =
       readonly firstUsedAt: number
       readonly usedAgainAt: number
     }
+  /** The client had not got the answer: its previous token came again, in time, and got the same successor. */
+  | { readonly type: 'refresh_replayed'; readonly sessionId: string; readonly clientId: string }
   | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
   | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: SessionEndReason }
   | { readonly type: 'user_changed'; readonly action: 'added' | 'disabled' | 'password_set'; readonly userId: string }
@@ -42,13 +44,19 @@ export type IssuerEvent =
       readonly action: 'added' | 'disabled' | 'secret_rotated'
       readonly clientId: string
     }
+  /** This process has read on in the revocation feed: where it stands, and how much is in force. */
+  | { readonly type: 'feed_advanced'; readonly seq: number; readonly entries: number; readonly at: number }
+  /** What has ended by the store's own rows but was not in the revocation log, counted before it was put there. */
+  | { readonly type: 'revocations_compared'; readonly missing: number; readonly entries: number }
+  /** The canary's revocation came out of this process's feed: how long after it was acknowledged. */
+  | { readonly type: 'canary_seen'; readonly latencySeconds: number }
   | { readonly type: 'introspected'; readonly active: boolean }
   | { readonly type: 'password_rehashed' }
   | { readonly type: 'pruned'; readonly rows: number }
   /** Something of ours failed; the request was answered with a 5xx. `error` is for the log's serializer, never for the wire. */
   | {
       readonly type: 'fault'
-      readonly part: 'store' | 'audit' | 'keys' | 'prune' | 'http' | 'unknown'
+      readonly part: 'store' | 'audit' | 'keys' | 'prune' | 'feed' | 'http' | 'unknown'
       readonly error: unknown
     }
 

@@ -22,6 +22,7 @@ export type {
   IssuerAudit,
   IssuerAuditEvent,
   IssuerStores,
+  LiveTokens,
   RefreshOutcome,
   RefreshRecord,
   SessionEndReason,

@@ -1,3 +1,5 @@
+import type { AcknowledgementStore, RevocationEntry, RevocationLog } from '@countersign/revocation'
+
 /**
  * Instants are Unix seconds, whole. Ids are opaque strings made by the issuer. Every string is well-formed Unicode
  * without NUL: a store refuses others instead of storing something else. Orders are those of code points.
@@ -114,12 +116,18 @@ export interface UserStore {
   byIdentifier(identifier: string): Promise<UserRecord | undefined>
   /** In order of identifier, after the given one. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly UserRecord[]>
-  /** Sets the hash, raises the generation and ends every session of the user, at once. @returns false if there is no such user */
-  setPassword(id: string, passwordHash: string, now: number): Promise<boolean>
+  /**
+   * Sets the hash, raises the generation, ends every session of the user and appends the new generation to the revocation
+   * log, remembered until `until`, all in one transaction. @returns false if there is no such user
+   */
+  setPassword(id: string, passwordHash: string, now: number, until: number): Promise<boolean>
   /** Replaces the hash of the same password (stronger parameters): nothing ends. Only if the stored hash is still `from`. */
   rehashPassword(id: string, from: string, to: string): Promise<boolean>
-  /** Disables, raises the generation and ends every session, at once. @returns false if there is no such user, or it is disabled already */
-  disable(id: string, now: number): Promise<boolean>
+  /**
+   * Disables, raises the generation, ends every session and appends to the revocation log, all in one transaction.
+   * @returns false if there is no such user, or it is disabled already
+   */
+  disable(id: string, now: number, until: number): Promise<boolean>
 }
 
 export interface ClientStore {
@@ -131,8 +139,8 @@ export interface ClientStore {
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly ClientRecord[]>
   /** @returns false if there is no such client */
   setSecrets(id: string, secrets: readonly ClientSecret[]): Promise<boolean>
-  /** Disables, raises the generation and ends every session through it, at once. @returns false as for users */
-  disable(id: string, now: number): Promise<boolean>
+  /** Disables, raises the generation, ends every session through it and appends to the revocation log. @returns false as for users */
+  disable(id: string, now: number, until: number): Promise<boolean>
 }
 
 export type RefreshOutcome =
@@ -145,6 +153,11 @@ export type RefreshOutcome =
    * Nothing stored. A session that is over answers this for spent tokens too; else `spent` comes before expired.
    */
   | 'invalid'
+  /**
+   * The immediately previous token again, in time, and its successor is unused: what was sealed for that token. The
+   * issued row is stored; the successor that was given is not.
+   */
+  | { readonly replayed: string }
 
 export interface SessionStore {
   /**
@@ -159,29 +172,61 @@ export interface SessionStore {
   }): Promise<boolean>
   byId(id: string): Promise<SessionRecord | undefined>
   /** By the refresh token's hash, spent or not. */
-  byRefresh(hash: string): Promise<{ readonly refresh: RefreshRecord; readonly session: SessionRecord } | undefined>
+  byRefresh(hash: string): Promise<
+    | {
+        readonly refresh: RefreshRecord
+        readonly session: SessionRecord
+        /** Until when a repeat of this spent token gets its successor again; null: no more, or not spent. */
+        readonly replayUntil: number | null
+      }
+    | undefined
+  >
   /** Newest first, whether ended or not. */
   ofUser(userId: string, page: { readonly limit: number }): Promise<readonly SessionRecord[]>
   /**
    * Spends the presented token and stores its successor and the issued row, all in one transaction that decides by
    * what is stored at that moment: of any number of concurrent calls for one token exactly one answers `rotated`.
+   * With `replay`, what is sealed rests beside the spent token and answers repeats of it before `until`; it is deleted
+   * when the successor itself is spent.
    */
   rotate(entry: {
     readonly presentedHash: string
     readonly successor: RefreshRecord
     readonly issued: IssuedRecord
     readonly now: number
+    readonly replay?: { readonly sealed: string; readonly until: number }
   }): Promise<RefreshOutcome>
-  /** @returns false if there is no such session or it has ended already; the first reason stays */
-  end(id: string, reason: SessionEndReason, now: number): Promise<boolean>
+  /** Deletes what was sealed for repeats whose time is over. @returns how many */
+  forgetReplays(now: number): Promise<number>
+  /**
+   * Ends it and appends it to the revocation log, in one transaction.
+   * @returns false if there is no such session or it has ended already; the first reason stays
+   */
+  end(id: string, reason: SessionEndReason, now: number, until: number): Promise<boolean>
+}
+
+/** Tokens of one key and audience that have not expired. */
+export interface LiveTokens {
+  readonly kid: string
+  readonly audience: string
+  readonly tokens: number
+  /** When the last of them expires. */
+  readonly until: number
 }
 
 export interface IssuedStore {
   /** Resolves once durable; rejects if there is a row by that `jti`. */
   add(issued: IssuedRecord): Promise<void>
   status(jti: string): Promise<TokenStatus | undefined>
-  /** @returns false if there is no such token or it is revoked already; the first instant stays */
-  revoke(jti: string, now: number): Promise<boolean>
+  /**
+   * Revokes and appends to the revocation log, in one transaction.
+   * @returns false if there is no such token or it is revoked already; the first instant stays
+   */
+  revoke(jti: string, now: number, until: number): Promise<boolean>
+  /** When the last of all stored tokens expires; undefined: there are none. */
+  latestExpiry(): Promise<number | undefined>
+  /** What the compromise of these keys reaches: by key and audience, in that order. */
+  liveByKey(kids: readonly string[], now: number): Promise<readonly LiveTokens[]>
 }
 
 /** Failures by key (an account, an address), shared by every process of the service. */
@@ -218,6 +263,21 @@ export interface IssuerStores {
   readonly sessions: SessionStore
   readonly issued: IssuedStore
   readonly throttle: ThrottleStore
+  /** Everything above that revokes appends to it by itself, in its own transaction. */
+  readonly revocations: RevocationLog
+  readonly acknowledgements: AcknowledgementStore
+  /**
+   * What has ended by what is stored and should be in the revocation log, but is not, nor covered by a generation there:
+   * ended sessions, revoked tokens, disabled users and clients. Nothing, unless an older program or a hand wrote to the store.
+   */
+  unrevoked(wanted: {
+    readonly now: number
+    /** For the entries; what ended as long ago as this lies ahead is left out. */
+    readonly until: number
+    /** How long after its expiry a token may be accepted somewhere. */
+    readonly skewSeconds: number
+    readonly limit: number
+  }): Promise<readonly RevocationEntry[]>
   /** The generation that reaches every token of this issuer; starts at 0. */
   globalGeneration(): Promise<number>
   /**
@@ -250,9 +310,10 @@ export interface IssuerAuditEvent {
     | 'client.add'
     | 'client.disable'
     | 'client.rotate_secret'
+    | 'revocation.repair'
   readonly outcome: 'allowed' | 'denied'
   readonly actor: AuditActor
-  readonly target: { readonly type: 'token' | 'session' | 'user' | 'client'; readonly id: string }
+  readonly target: { readonly type: 'token' | 'session' | 'user' | 'client' | 'feed'; readonly id: string }
   readonly reason?: string
   readonly details?: Readonly<Record<string, string | number | boolean | null>>
 }

@@ -1,16 +1,19 @@
 import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context, Resource } from './context.ts'
-import { recordEnd } from './end-session.ts'
 import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
 import type { ClientRecord, RefreshRecord, SessionRecord } from './ports.ts'
 import { newRefreshToken, refreshTokenPrefix, sha256 } from './random.ts'
+import { replaySeconds, seal, unseal } from './refresh-replay.ts'
 import { refusal } from './refusals.ts'
+import { revokingAtOnce } from './revoking.ts'
 import { isAllowed, namedResource, parseScope, usable } from './target.ts'
 import type { RefreshRequest, TokenAnswer } from './types.ts'
 
 /**
  * RFC 6749 section 6 with RFC 9700 section 4.14.2: a refresh token is good for one use. A spent one that comes again ends
- * the session with everything that came of it, since one of the two users of that token is not its owner.
+ * the session with everything that came of it, since one of the two users of that token is not its owner. Except that
+ * whose answer was lost may ask again: the immediately previous token, from the same client, within 10 s and before the
+ * successor was used, gets that same successor.
  */
 export async function refresh(context: Context, request: RefreshRequest): Promise<TokenAnswer> {
   const client = await authenticateClient(context, request)
@@ -24,8 +27,9 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
   const { session } = found
   const now = context.now()
   if (session.endedAt !== null) throw refusal('refresh_failed')
-  if (found.refresh.spentAt !== null) return reuse(context, client, found.refresh, session)
-  const alive = session.expiresAt > now && found.refresh.expiresAt > now
+  const isRepeat = found.refresh.spentAt !== null && session.clientId === client.id && (found.replayUntil ?? 0) > now
+  if (found.refresh.spentAt !== null && !isRepeat) return reuse(context, client, found.refresh, session)
+  const alive = session.expiresAt > now && (isRepeat || found.refresh.expiresAt > now)
   if (session.clientId !== client.id || !alive) throw refusal('refresh_failed')
   const user = await context.stores.users.byId(session.userId)
   if (user === undefined || user.disabledAt !== null) throw refusal('refresh_failed')
@@ -63,9 +67,20 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     }),
     recordIssue(context, 'refresh_token', minted.issued),
   ])
-  const outcome = await context.stores.sessions.rotate({ presentedHash, successor, issued: minted.issued, now })
+  const given = { token: refreshToken, expiresAt: successor.expiresAt }
+  const outcome = await context.stores.sessions.rotate({
+    presentedHash,
+    successor,
+    issued: minted.issued,
+    now,
+    replay: { sealed: seal(given, request.refreshToken, session.id), until: now + replaySeconds },
+  })
   if (outcome === 'invalid') throw refusal('refresh_failed')
-  if (outcome === 'spent') return reuse(context, client, { ...found.refresh, spentAt: now }, session)
+  if (outcome === 'spent') {
+    return reuse(context, client, { ...found.refresh, spentAt: found.refresh.spentAt ?? now }, session)
+  }
+  const next = outcome === 'rotated' ? given : unseal(outcome.replayed, request.refreshToken, session.id)
+  if (outcome !== 'rotated') context.emit({ type: 'refresh_replayed', sessionId: session.id, clientId: client.id })
   reportIssue(context, toMint, minted)
   return {
     accessToken: minted.token,
@@ -75,7 +90,7 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     subject: user.id,
     sessionId: session.id,
     clientId: client.id,
-    refresh: { token: refreshToken, expiresInSeconds: successor.expiresAt - now, delivery: client.refreshDelivery },
+    refresh: { token: next.token, expiresInSeconds: next.expiresAt - now, delivery: client.refreshDelivery },
   }
 }
 
@@ -112,7 +127,7 @@ async function reuse(
   const usedAgainAt = context.now()
   const firstUsedAt = spent.spentAt ?? usedAgainAt
   const done = await Promise.allSettled([
-    context.stores.sessions.end(session.id, 'refresh_reused', usedAgainAt),
+    revokingAtOnce(context, { type: 'session', session, reason: 'refresh_reused' }, { type: 'system' }),
     context.audit({
       action: 'refresh.reuse',
       outcome: 'denied',
@@ -121,7 +136,6 @@ async function reuse(
       reason: 'refresh_reused',
       details: { issuedTo: session.clientId, issuedAt: spent.createdAt, firstUsedAt, usedAgainAt },
     }),
-    recordEnd(context, session, 'refresh_reused', { type: 'system' }),
   ])
   context.emit({
     type: 'refresh_reused',
@@ -131,10 +145,6 @@ async function reuse(
     firstUsedAt,
     usedAgainAt,
   })
-  const [ended] = done
-  if (ended.status === 'fulfilled' && ended.value) {
-    context.emit({ type: 'session_ended', sessionId: session.id, reason: 'refresh_reused' })
-  }
   for (const part of done) if (part.status === 'rejected') throw part.reason
   throw refusal('refresh_failed')
 }

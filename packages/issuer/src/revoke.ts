@@ -1,8 +1,8 @@
 import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context } from './context.ts'
-import { endSession } from './end-session.ts'
 import type { AuditActor } from './ports.ts'
 import { refreshTokenPrefix, sha256 } from './random.ts'
+import { revoking } from './revoking.ts'
 import type { TokenRequestFromOutside } from './types.ts'
 import type { OwnTokens } from './verify-own.ts'
 
@@ -32,7 +32,7 @@ export async function revokeToken(
     const found = await stores.sessions.byRefresh(sha256(token))
     if (found === undefined || found.session.endedAt !== null) return false
     if (only !== undefined && found.session.clientId !== only) return false
-    return endSession(context, found.session, 'revoked', actor)
+    return revoking(context, { type: 'session', session: found.session, reason: 'revoked' }, actor)
   }
   const principal = await own.read(token)
   const { tokenId, clientId } = principal ?? {}
@@ -40,14 +40,5 @@ export async function revokeToken(
   if (only !== undefined && clientId !== only) return false
   const status = await stores.issued.status(tokenId)
   if (status === undefined || status.revokedAt !== null) return false
-  await context.audit({
-    action: 'token.revoke',
-    outcome: 'allowed',
-    actor,
-    target: { type: 'token', id: tokenId },
-    details: { client: clientId, audience: status.issued.audience, session: status.issued.sessionId },
-  })
-  const revoked = await stores.issued.revoke(tokenId, context.now())
-  if (revoked) context.emit({ type: 'token_revoked', jti: tokenId, clientId })
-  return revoked
+  return revoking(context, { type: 'token', issued: status.issued }, actor)
 }

@@ -1,8 +1,8 @@
 import type { Context } from './context.ts'
-import { endSession } from './end-session.ts'
 import { IssuerError } from './errors.ts'
 import { normaliseIdentifier } from './identifier.ts'
 import { pageLimit } from './page.ts'
+import { revoking } from './revoking.ts'
 import type { Sessions } from './types.ts'
 
 export function createSessions(context: Context): Sessions {
@@ -17,7 +17,8 @@ export function createSessions(context: Context): Sessions {
     async revoke(id, requested) {
       const session = await sessions.byId(id)
       if (session === undefined || session.endedAt !== null) return false
-      return endSession(context, session, 'revoked', requested?.actor ?? { type: 'operator' })
+      const actor = requested?.actor ?? { type: 'operator' }
+      return revoking(context, { type: 'session', session, reason: 'revoked' }, actor)
     },
   }
 }

@@ -2,8 +2,9 @@ import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
 import { normaliseIdentifier } from './identifier.ts'
 import { pageLimit } from './page.ts'
-import type { IssuerAuditEvent, UserRecord } from './ports.ts'
+import type { AuditActor, UserRecord } from './ports.ts'
 import { newId } from './random.ts'
+import { revoking } from './revoking.ts'
 import type { Requested, UserInfo, Users } from './types.ts'
 
 export function createUsers(context: Context): Users {
@@ -16,14 +17,7 @@ export function createUsers(context: Context): Users {
     return user
   }
 
-  function record(action: IssuerAuditEvent['action'], id: string, requested: Requested | undefined): Promise<void> {
-    return context.audit({
-      action,
-      outcome: 'allowed',
-      actor: requested?.actor ?? { type: 'operator' },
-      target: { type: 'user', id },
-    })
-  }
+  const actorOf = (requested: Requested | undefined): AuditActor => requested?.actor ?? { type: 'operator' }
 
   return {
     async add({ identifier, password, ...requested }) {
@@ -44,7 +38,12 @@ export function createUsers(context: Context): Users {
         createdAt: context.now(),
         disabledAt: null,
       }
-      await record('user.add', user.id, requested)
+      await context.audit({
+        action: 'user.add',
+        outcome: 'allowed',
+        actor: actorOf(requested),
+        target: { type: 'user', id: user.id },
+      })
       if (!(await users.add(user))) throw taken
       context.emit({ type: 'user_changed', action: 'added', userId: user.id })
       return info(user)
@@ -57,16 +56,12 @@ export function createUsers(context: Context): Users {
       const user = await known(identifier)
       const before = new IssuerError('already_disabled', 'The user is disabled already.')
       if (user.disabledAt !== null) throw before
-      await record('user.disable', user.id, requested)
-      if (!(await users.disable(user.id, context.now()))) throw before
-      context.emit({ type: 'user_changed', action: 'disabled', userId: user.id })
+      if (!(await revoking(context, { type: 'user', user, because: 'disabled' }, actorOf(requested)))) throw before
     },
     async setPassword(identifier, password, requested) {
       const user = await known(identifier)
-      const hash = await context.passwords.hash(password)
-      await record('user.set_password', user.id, requested)
-      await users.setPassword(user.id, hash, context.now())
-      context.emit({ type: 'user_changed', action: 'password_set', userId: user.id })
+      const passwordHash = await context.passwords.hash(password)
+      await revoking(context, { type: 'user', user, because: 'password_set', passwordHash }, actorOf(requested))
     },
   }
 }

@@ -69,6 +69,7 @@ describe('a browser client', () => {
   it('loses the cookie when it is no good any more', async () => {
     const first = await signIn()
     await refresh({ origin, cookie: cookieOf(first) })
+    service.clock.pass(10)
     const again = await refresh({ origin, cookie: cookieOf(first) })
     expect([again.status, again.body.error]).toEqual([400, 'invalid_grant'])
     expect(again.headers.get('set-cookie')).toContain('Max-Age=0')

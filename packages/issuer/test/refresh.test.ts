@@ -74,13 +74,59 @@ describe('a refresh token', () => {
     expect(reuse).toMatchObject({ outcome: 'denied', details: { firstUsedAt: now - 30, usedAgainAt: now } })
   })
 
-  it('is spent by exactly one of 20 at once, and the session does not survive them', async () => {
+  it('gives one and the same successor to 20 at once of its client, and the session survives them', async () => {
     const { refresh: token, sid } = await signedIn()
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(token)))
-    const statuses = answers.map(({ status }) => status)
-    expect(statuses.filter((status) => status === 200)).toHaveLength(1)
-    expect(statuses.filter((status) => status === 400)).toHaveLength(19)
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1)
+    expect(new Set(answers.map(({ body }) => body.access_token)).size).toBe(20)
+    for (const { body } of answers) expect(await isActive(body.access_token)).toBe(true)
+    expect((await service.stores.sessions.byId(sid))?.endedAt).toBeNull()
+    expect((await refresh(answers[0]?.body.refresh_token)).status).toBe(200)
+  })
+
+  it('whose answer was lost gets the same successor again for 10 s, and then ends its session', async () => {
+    const { refresh: token, sid } = await signedIn()
+    const first = await refresh(token)
+    service.clock.pass(9)
+    const again = await refresh(token, { scope: 'agents:read' })
+    expect([again.status, again.body.refresh_token]).toEqual([200, first.body.refresh_token])
+    expect(claimsOf(again.body.access_token)).toMatchObject({ sid, scope: 'agents:read' })
+    expect(service.events).toContainEqual({ type: 'refresh_replayed', sessionId: sid, clientId: ada.clientId })
+    service.clock.pass(1)
+    expect((await refresh(token)).body.error).toBe('invalid_grant')
     expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+  })
+
+  it('is not given its successor again once that was used', async () => {
+    const { refresh: token, sid } = await signedIn()
+    const first = await refresh(token)
+    const second = await refresh(first.body.refresh_token)
+    expect((await refresh(first.body.refresh_token)).body.refresh_token).toBe(second.body.refresh_token)
+    expect((await refresh(token)).body.error).toBe('invalid_grant')
+    expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')
+    expect((await refresh(second.body.refresh_token)).body.error).toBe('invalid_grant')
+  })
+
+  it('is refused in time too when its successor cannot be unsealed, as a fault of ours', async () => {
+    const { refresh: token } = await signedIn()
+    Object.assign(service.stores.sessions, { rotate: async () => ({ replayed: 'A'.repeat(80) }) })
+    expect((await refresh(token)).status).toBe(500)
+  })
+
+  it('leaves nothing behind that a thief of the database could use', async () => {
+    const { refresh: token } = await signedIn()
+    const rotated: unknown[] = []
+    const { rotate } = service.stores.sessions
+    Object.assign(service.stores.sessions, {
+      rotate: async (entry: unknown) => {
+        rotated.push(entry)
+        return rotate(entry as never)
+      },
+    })
+    const { body } = await refresh(token)
+    expect(JSON.stringify(rotated)).not.toContain(body.refresh_token.slice(11))
+    expect(JSON.stringify(rotated)).not.toContain(token.slice(11))
   })
 
   it('that somebody else spent between the look and the write ends its session just the same', async () => {
@@ -200,6 +246,7 @@ describe('a refresh token', () => {
   it('that is reused ends its session even when the log refuses the record', async () => {
     const { refresh: token, sid } = await signedIn()
     await refresh(token)
+    service.clock.pass(10)
     service.failAudit(new Error('disk full'))
     expect((await refresh(token)).status).toBe(503)
     expect((await service.stores.sessions.byId(sid))?.endReason).toBe('refresh_reused')

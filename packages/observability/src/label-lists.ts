@@ -40,6 +40,10 @@ export const tokenServiceRoutes: readonly string[] = [
   'POST /oauth/token',
   'POST /oauth/revoke',
   'POST /oauth/introspect',
+  'GET /revocations',
+  'GET /revocations/stream',
+  'GET /revocations/jwks.json',
+  'POST /consumers/ack',
   'GET /healthz',
   'GET /readyz',
 ]

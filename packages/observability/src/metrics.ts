@@ -52,6 +52,14 @@ export interface Metrics {
   readonly unknownKidRefetches: Counter<'outcome'>
   /** `revocations_total` */
   readonly revocations: Counter<'target'>
+  /** `revocation_feed_last_event_timestamp_seconds` */
+  readonly revocationFeedLastEvent: Gauge
+  /** `revocation_entries` */
+  readonly revocationEntries: Gauge
+  /** `revocation_drift_ratio` */
+  readonly revocationDrift: Gauge
+  /** `revocation_latency_seconds` */
+  readonly revocationLatency: Histogram<never>
   /** `audit_events_total` */
   readonly auditEvents: Counter<'outcome'>
   /** `audit_write_failures_total` */
@@ -77,6 +85,7 @@ export interface MetricsOptions {
 
 const statusClasses: readonly string[] = ['2xx', '3xx', '4xx', '5xx']
 const verifyBuckets = [0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1]
+const latencyBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 60]
 const httpBuckets = [0.001, 0.005, 0.025, 0.1, 0.25, 1, 5]
 
 function checkNames(what: string, names: readonly string[], shape: RegExp, most: number): readonly string[] {
@@ -167,6 +176,21 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     }),
     revocations: count('revocations_total', 'What was revoked.', {
       target: ['token', 'session', 'user', 'client', 'key'],
+    }),
+    revocationFeedLastEvent: measure(
+      'revocation_feed_last_event_timestamp_seconds',
+      'When the revocation feed last went on; 0: not since the start.',
+    ),
+    revocationEntries: measure('revocation_entries', 'Revocations in force.'),
+    revocationDrift: measure(
+      'revocation_drift_ratio',
+      'Revocations that were missing or surplus at the last comparison, to those in force; counted before the repair.',
+    ),
+    revocationLatency: histogram(registry, {
+      name: `${prefix}revocation_latency_seconds`,
+      help: 'Time from a revocation of the canary to its effect here.',
+      labels: {},
+      buckets: latencyBuckets,
     }),
     auditEvents: count('audit_events_total', 'Records written to the audit log.', { outcome: ['allowed', 'denied'] }),
     auditWriteFailures: count('audit_write_failures_total', 'Records that could not be written.', { sink: ['file'] }),

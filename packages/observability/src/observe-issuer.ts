@@ -27,6 +27,10 @@ export type IssuerEventLike =
   | { readonly type: 'user_changed'; readonly action: string; readonly userId: string }
   | { readonly type: 'client_changed'; readonly action: string; readonly clientId: string }
   | { readonly type: 'introspected'; readonly active: boolean }
+  | { readonly type: 'refresh_replayed'; readonly sessionId: string; readonly clientId: string }
+  | { readonly type: 'feed_advanced'; readonly seq: number; readonly entries: number; readonly at: number }
+  | { readonly type: 'revocations_compared'; readonly missing: number; readonly entries: number }
+  | { readonly type: 'canary_seen'; readonly latencySeconds: number }
   | { readonly type: 'password_rehashed' }
   | { readonly type: 'pruned'; readonly rows: number }
   | { readonly type: 'fault'; readonly part: string; readonly error: unknown }
@@ -61,6 +65,16 @@ function count({ metrics }: Observers, event: IssuerEventLike): void {
       return
     case 'client_changed':
       if (event.action === 'disabled') metrics.revocations.add({ target: 'client' })
+      return
+    case 'feed_advanced':
+      metrics.revocationFeedLastEvent.set({}, event.at)
+      metrics.revocationEntries.set({}, event.entries)
+      return
+    case 'revocations_compared':
+      metrics.revocationDrift.set({}, event.missing / Math.max(1, event.entries))
+      return
+    case 'canary_seen':
+      metrics.revocationLatency.observe({}, event.latencySeconds)
   }
 }
 
@@ -102,6 +116,26 @@ function write({ logger }: Observers, event: IssuerEventLike): void {
         actor: event.presentedBy,
         seconds: event.usedAgainAt - event.firstUsedAt,
       })
+      return
+    case 'refresh_replayed':
+      logger.info('a refresh was asked for again in time and got the same successor', {
+        event: event.type,
+        session: event.sessionId,
+        client: event.clientId,
+      })
+      return
+    case 'feed_advanced':
+      logger.debug('the revocation feed went on', { event: event.type, count: event.entries, at: event.at })
+      return
+    case 'revocations_compared':
+      if (event.missing === 0) return
+      logger.warn('revocations were missing in the feed and are put there', {
+        event: event.type,
+        count: event.missing,
+      })
+      return
+    case 'canary_seen':
+      logger.debug('the canary came out of the feed', { event: event.type, seconds: event.latencySeconds })
       return
     case 'token_revoked':
       logger.info('token revoked', { event: event.type, token_id: event.jti, client: event.clientId })

@@ -71,6 +71,15 @@ describe('events of an issuer', () => {
       { session: 's', client: 'c', actor: 'd', seconds: 5 },
       ['refresh_reuse_detected_total 1'],
     ],
+    [{ type: 'refresh_replayed', sessionId: 's', clientId: 'c' }, 'info', { session: 's', client: 'c' }, []],
+    [
+      { type: 'feed_advanced', seq: 7, entries: 3, at: 1_700_000_000 },
+      'debug',
+      { count: 3, at: 1_700_000_000 },
+      ['revocation_feed_last_event_timestamp_seconds 1700000000', 'revocation_entries 3'],
+    ],
+    [{ type: 'revocations_compared', missing: 2, entries: 8 }, 'warn', { count: 2 }, ['revocation_drift_ratio 0.25']],
+    [{ type: 'canary_seen', latencySeconds: 0.2 }, 'debug', { seconds: 0.2 }, ['revocation_latency_seconds_count 1']],
     [
       { type: 'token_revoked', jti: 'j', clientId: 'c' },
       'info',

@@ -1,11 +1,25 @@
 import type { Operation } from './operation.ts'
+import {
+  type AcknowledgementReads,
+  type AcknowledgementWrites,
+  acknowledgementReads,
+  acknowledgementWrites,
+} from './operations/acknowledgements.ts'
 import { type ClientReads, type ClientWrites, clientReads, clientWrites } from './operations/clients.ts'
 import { type IssuedReads, type IssuedWrites, issuedReads, issuedWrites } from './operations/issued.ts'
 import { type KeyRingReads, type KeyRingWrites, keyRingReads, keyRingWrites } from './operations/key-rings.ts'
 import { type PruneWrites, pruneWrites } from './operations/prune.ts'
+import {
+  type RevocationReads,
+  type RevocationWrites,
+  revocationReads,
+  revocationWrites,
+  revoking,
+} from './operations/revocations.ts'
 import { type SessionReads, type SessionWrites, sessionReads, sessionWrites } from './operations/sessions.ts'
 import { type SettingReads, type SettingWrites, settingReads, settingWrites } from './operations/settings.ts'
 import { type ThrottleReads, type ThrottleWrites, throttleReads, throttleWrites } from './operations/throttle.ts'
+import { type UnrevokedReads, unrevokedReads } from './operations/unrevoked.ts'
 import { type UserReads, type UserWrites, userReads, userWrites } from './operations/users.ts'
 import type { Compile } from './statement.ts'
 
@@ -17,7 +31,10 @@ export interface Reads
     SessionReads,
     IssuedReads,
     ThrottleReads,
-    SettingReads {}
+    SettingReads,
+    RevocationReads,
+    UnrevokedReads,
+    AcknowledgementReads {}
 
 /** Each needs a transaction around it, and takes and gives only what can be sent to another thread. */
 export interface Writes
@@ -28,6 +45,8 @@ export interface Writes
     IssuedWrites,
     ThrottleWrites,
     SettingWrites,
+    RevocationWrites,
+    AcknowledgementWrites,
     PruneWrites {}
 
 export type WriteName = keyof Writes
@@ -42,16 +61,22 @@ export function createReads(compile: Compile): Reads {
     ...issuedReads(compile),
     ...throttleReads(compile),
     ...settingReads(compile),
+    ...revocationReads(compile),
+    ...unrevokedReads(compile),
+    ...acknowledgementReads(compile),
   }
 }
 
 export function createWrites(compile: Compile): Writes {
+  const revoke = revoking(compile)
   return {
-    ...keyRingWrites(compile),
-    ...userWrites(compile),
-    ...clientWrites(compile),
-    ...sessionWrites(compile),
-    ...issuedWrites(compile),
+    ...keyRingWrites(compile, revoke),
+    ...userWrites(compile, revoke),
+    ...clientWrites(compile, revoke),
+    ...sessionWrites(compile, revoke),
+    ...issuedWrites(compile, revoke),
+    ...revocationWrites(compile, revoke),
+    ...acknowledgementWrites(compile),
     ...throttleWrites(compile),
     ...settingWrites(compile),
     ...pruneWrites(compile),

@@ -8,6 +8,10 @@ export interface Schema {
   refresh_tokens: RefreshTokensTable
   issued_tokens: IssuedTokensTable
   throttle: ThrottleTable
+  revocation_log: RevocationLogTable
+  revocation_entries: RevocationEntriesTable
+  revocation_events: RevocationEventsTable
+  consumer_acknowledgements: AcknowledgementsTable
 }
 
 interface SettingsTable {
@@ -71,6 +75,11 @@ interface RefreshTokensTable {
   created_at: number
   expires_at: number
   spent_at: number | null
+  /** The token that this one came out of. */
+  predecessor: string | null
+  /** Of a token just spent: its successor, under a key that only the spent token gives. */
+  sealed_successor: string | null
+  replay_until: number | null
 }
 
 interface IssuedTokensTable {
@@ -92,4 +101,38 @@ interface ThrottleTable {
   blocked_until: number
   /** From then on the row counts as if it had never been. */
   forget_at: number
+}
+
+/** One row. */
+interface RevocationLogTable {
+  id: number
+  epoch: number
+  seq: number
+}
+
+/** What is in force. */
+export interface RevocationEntriesTable {
+  type: string
+  /** Empty for `global`. */
+  id: string
+  min_generation: number | null
+  /** Null: never dropped. */
+  until: number | null
+  /** JSON. */
+  successor: string | null
+}
+
+interface RevocationEventsTable extends RevocationEntriesTable {
+  seq: number
+  change: string
+  at: number
+}
+
+interface AcknowledgementsTable {
+  consumer: string
+  instance: string
+  kids: string
+  epoch: number
+  seq: number
+  at: number
 }

@@ -1,5 +1,6 @@
 import type { IssuerStores } from '@countersign/issuer'
 import type { KeyRingStore } from '@countersign/keys'
+import type { RevocationLog } from '@countersign/revocation'
 import type { Operation } from './operation.ts'
 import type { Reads, WriteName, WriteResult, Writes } from './operations.ts'
 
@@ -8,6 +9,8 @@ export interface Engine {
   readonly reads: Reads
   /** May call `operation` again, when the engine was busy. */
   read<T>(operation: () => Operation<T>): Promise<T>
+  /** Unix seconds, for a reading's age. */
+  now(): number
   /** In a transaction; resolves once it is durable. */
   write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>>
   /** Calls back after anything changed, by anybody. */
@@ -34,9 +37,9 @@ export function storesOver(engine: Engine): Stores {
         byId: (id) => engine.read(() => reads.userById(id)),
         byIdentifier: (identifier) => engine.read(() => reads.userByIdentifier(identifier)),
         list: (page) => engine.read(() => reads.listUsers(page)),
-        setPassword: (id, passwordHash, now) => engine.write('setPassword', id, passwordHash, now),
+        setPassword: (id, passwordHash, now, until) => engine.write('setPassword', id, passwordHash, now, until),
         rehashPassword: (id, from, to) => engine.write('rehashPassword', id, from, to),
-        disable: (id, now) => engine.write('disableUser', id, now),
+        disable: (id, now, until) => engine.write('disableUser', id, now, until),
       },
       clients: {
         add: (client) => engine.write('addClient', client),
@@ -44,7 +47,7 @@ export function storesOver(engine: Engine): Stores {
         byName: (name) => engine.read(() => reads.clientByName(name)),
         list: (page) => engine.read(() => reads.listClients(page)),
         setSecrets: (id, secrets) => engine.write('setSecrets', id, secrets),
-        disable: (id, now) => engine.write('disableClient', id, now),
+        disable: (id, now, until) => engine.write('disableClient', id, now, until),
       },
       sessions: {
         open: (entry) => engine.write('openSession', entry),
@@ -52,22 +55,50 @@ export function storesOver(engine: Engine): Stores {
         byRefresh: (hash) => engine.read(() => reads.sessionByRefresh(hash)),
         ofUser: (userId, page) => engine.read(() => reads.sessionsOfUser(userId, page)),
         rotate: (entry) => engine.write('rotateRefresh', entry),
-        end: (id, reason, now) => engine.write('endSession', id, reason, now),
+        forgetReplays: (now) => engine.write('forgetReplays', now),
+        end: (id, reason, now, until) => engine.write('endSession', id, reason, now, until),
       },
       issued: {
         add: (issued) => engine.write('addIssued', issued),
         status: (jti) => engine.read(() => reads.tokenStatus(jti)),
-        revoke: (jti, now) => engine.write('revokeIssued', jti, now),
+        revoke: (jti, now, until) => engine.write('revokeIssued', jti, now, until),
+        latestExpiry: () => engine.read(() => reads.latestExpiry()),
+        liveByKey: (kids, now) => engine.read(() => reads.liveByKey(kids, now)),
       },
       throttle: {
         read: (keys) => engine.read(() => reads.readThrottle(keys)),
         fail: (keys, rule, now) => engine.write('countFailure', keys, rule, now),
         clear: (key) => engine.write('clearThrottle', key),
       },
+      revocations: revocationLogOver(engine),
+      acknowledgements: {
+        put: (acknowledgement, now) => engine.write('acknowledge', acknowledgement, now),
+        live: (now, liveSeconds) => engine.read(() => reads.liveAcknowledgements(now, liveSeconds)),
+      },
+      unrevoked: (wanted) => engine.read(() => reads.unrevoked(wanted)),
       globalGeneration: () => engine.read(() => reads.globalGeneration()),
       prune: (before, limit) => engine.write('prune', before, limit),
       check: () => checkEngine(engine),
     },
+  }
+}
+
+function revocationLogOver(engine: Engine): RevocationLog {
+  const { reads } = engine
+  return {
+    async snapshot() {
+      // Taken before the look: what is read is at least as new as it says.
+      const readAt = engine.now()
+      return { ...(await engine.read(() => reads.revocationSnapshot())), readAt }
+    },
+    async after(seq, limit) {
+      const readAt = engine.now()
+      const found = await engine.read(() => reads.revocationsAfter(seq, limit))
+      return found === undefined ? undefined : { ...found, readAt }
+    },
+    append: (entries, now) => engine.write('appendRevocations', entries, now),
+    dropExpired: (now, limit) => engine.write('dropRevocations', now, limit),
+    onChange: (call) => engine.onChange(call),
   }
 }
 

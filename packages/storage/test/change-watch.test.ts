@@ -8,6 +8,7 @@ function manualClock(): StorageClock & { advance(ms: number): Promise<void>; rea
   let now = 0
   const timers = new Set<{ readonly at: number; readonly call: () => void }>()
   return {
+    now: () => now / 1000,
     monotonicMs: () => now,
     after(ms, call) {
       const timer = { at: now + ms, call }

@@ -8,6 +8,9 @@ import { expect, it } from 'vitest'
 import { openSqlite } from '../src/sqlite.ts'
 import { client, issued, NOW, refresh, session, user } from './records.ts'
 
+/** How long a revocation is remembered. */
+const UNTIL = NOW + 7_200
+
 type Step = (stores: IssuerStores) => Promise<unknown>
 
 const name = fc.constantFrom('a', 'b', 'c', 'é', '🔑')
@@ -35,17 +38,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(name, instant).map(
     ([id, now]): Step =>
       (s) =>
-        s.users.setPassword(id, `${now}`, now),
+        s.users.setPassword(id, `${now}`, now, UNTIL),
   ),
   fc.tuple(name, instant).map(
     ([id, now]): Step =>
       (s) =>
-        s.users.disable(id, now),
+        s.users.disable(id, now, UNTIL),
   ),
   fc.tuple(name, instant).map(
     ([id, now]): Step =>
       (s) =>
-        s.clients.disable(id, now),
+        s.clients.disable(id, now, UNTIL),
   ),
   fc.tuple(name, name, name, small, small, instant).map(
     ([id, userId, clientId, ofUser, ofClient, createdAt]): Step =>
@@ -76,12 +79,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(name, instant).map(
     ([id, now]): Step =>
       (s) =>
-        s.sessions.end(id, 'revoked', now),
+        s.sessions.end(id, 'revoked', now, UNTIL),
   ),
   fc.tuple(name, small, instant).map(
     ([id, i, now]): Step =>
       (s) =>
-        s.issued.revoke(`${id}${i}`, now),
+        s.issued.revoke(`${id}${i}`, now, UNTIL),
   ),
   fc.tuple(name, name, instant).map(
     ([jti, id, at]): Step =>
@@ -116,6 +119,9 @@ async function everything(stores: IssuerStores): Promise<unknown> {
     ofUsers: await Promise.all(names.map((id) => stores.sessions.ofUser(id, { limit: 100 }))),
     refresh: await Promise.all(tokens.map((hash) => stores.sessions.byRefresh(hash))),
     issued: await Promise.all(tokens.map((jti) => stores.issued.status(jti))),
+    revocations: (await stores.revocations.after(0, 1_000))?.events,
+    inForce: (await stores.revocations.snapshot()).entries.map((one) => JSON.stringify(one)).sort(),
+    unrevoked: await stores.unrevoked({ now: NOW, until: NOW + 720, skewSeconds: 120, limit: 100 }),
     throttle: [...(await stores.throttle.read(names))].sort(([a], [b]) => (a < b ? -1 : 1)),
   }
 }

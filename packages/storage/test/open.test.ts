@@ -150,7 +150,7 @@ describe('an open database', () => {
 
   it('stores nothing past its size, and goes on within it', async () => {
     const path = join(temporaryDirectory(), 'data.db')
-    const database = await openForTest(path, { maxBytes: 200_000 })
+    const database = await openForTest(path, { maxBytes: 250_000 })
     const { issued: tokens } = database.stores.issuer
     const outcomes: boolean[] = []
     for (let batch = 0; batch < 20; batch++) {

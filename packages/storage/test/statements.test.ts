@@ -20,8 +20,14 @@ it('finds an index for every query', () => {
       .all(...places.map(() => 0))
     return plan.some(({ detail }) => /^SCAN|TEMP B-TREE/.test(detail))
   })
-  // There are as many key rings as a hand has fingers.
-  expect(scanning.map(({ sql }) => sql)).toEqual(['select "name", "version" from "key_rings" order by "name"'])
+  expect(scanning.map(({ sql }) => sql)).toEqual([
+    // There are as many key rings as a hand has fingers.
+    'select "name", "version" from "key_rings" order by "name"',
+    // The end of an index.
+    'select "expires_at" from "issued_tokens" order by "expires_at" desc limit 1',
+    // All of it is what is asked for.
+    expect.stringContaining('left join "revocation_entries" as "e" on true'),
+  ])
   database.close()
 })
 

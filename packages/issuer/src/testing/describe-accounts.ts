@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { addAccounts, client, impossibleText, NOW, openSession, type Test, unusualText, user } from './fixtures.ts'
+import {
+  addAccounts,
+  client,
+  impossibleText,
+  NOW,
+  openSession,
+  type Test,
+  UNTIL,
+  unusualText,
+  user,
+} from './fixtures.ts'
 
 export function describeUsers(test: Test): void {
   test('finds a user by id and by identifier, equal to what was added', async ({ store: { users } }) => {
@@ -73,14 +83,14 @@ export function describeUsers(test: Test): void {
     await openSession(store, 'one')
     await openSession(store, 'two')
     await openSession(store, 'bobs', { userId: 'bob' })
-    assert.equal(await store.users.setPassword('ada', 'new hash', NOW + 5), true)
+    assert.equal(await store.users.setPassword('ada', 'new hash', NOW + 5, UNTIL), true)
     assert.deepEqual(await store.users.byId('ada'), user('ada', { passwordHash: 'new hash', generation: 1 }))
     for (const id of ['one', 'two']) {
       const ended = await store.sessions.byId(id)
       assert.deepEqual([ended?.endedAt, ended?.endReason], [NOW + 5, 'password_changed'])
     }
     assert.equal((await store.sessions.byId('bobs'))?.endedAt, null)
-    assert.equal(await store.users.setPassword('nobody', 'hash', NOW), false)
+    assert.equal(await store.users.setPassword('nobody', 'hash', NOW, UNTIL), false)
   })
 
   test('replaces the hash of the same password only where it is still the same', async ({ store }) => {
@@ -99,8 +109,10 @@ export function describeUsers(test: Test): void {
     await addAccounts(store)
     await openSession(store, 'one')
     await openSession(store, 'over')
-    await store.sessions.end('over', 'signed_out', NOW + 1)
-    const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => store.users.disable('ada', NOW + 5 + i)))
+    await store.sessions.end('over', 'signed_out', NOW + 1, UNTIL)
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => store.users.disable('ada', NOW + 5 + i, UNTIL)),
+    )
     assert.equal(outcomes.filter(Boolean).length, 1)
     const ada = await store.users.byId('ada')
     assert.equal(ada?.generation, 1)
@@ -108,7 +120,7 @@ export function describeUsers(test: Test): void {
     const ended = await store.sessions.byId('one')
     assert.deepEqual([ended?.endedAt, ended?.endReason], [ada?.disabledAt, 'user_disabled'])
     assert.equal((await store.sessions.byId('over'))?.endReason, 'signed_out', 'the first reason stays')
-    assert.equal(await store.users.disable('nobody', NOW), false)
+    assert.equal(await store.users.disable('nobody', NOW, UNTIL), false)
   })
 }
 
@@ -185,9 +197,9 @@ export function describeClients(test: Test): void {
     await store.clients.add(client('phone'))
     await openSession(store, 'one')
     await openSession(store, 'other', { clientId: 'phone' })
-    assert.equal(await store.clients.disable('web', NOW + 5), true)
-    assert.equal(await store.clients.disable('web', NOW + 6), false)
-    assert.equal(await store.clients.disable('nobody', NOW + 6), false)
+    assert.equal(await store.clients.disable('web', NOW + 5, UNTIL), true)
+    assert.equal(await store.clients.disable('web', NOW + 6, UNTIL), false)
+    assert.equal(await store.clients.disable('nobody', NOW + 6, UNTIL), false)
     assert.deepEqual(await store.clients.byId('web'), client('web', { generation: 1, disabledAt: NOW + 5 }))
     const ended = await store.sessions.byId('one')
     assert.deepEqual([ended?.endedAt, ended?.endReason], [NOW + 5, 'client_disabled'])

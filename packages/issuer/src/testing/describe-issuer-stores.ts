@@ -2,6 +2,7 @@ import type { StoreUnderTest, TestRunner } from '@countersign/keys/testing'
 import type { IssuerStores } from '../ports.ts'
 import { describeClients, describeUsers } from './describe-accounts.ts'
 import { describePruning } from './describe-pruning.ts'
+import { describeReplay, describeRevocationPorts, describeRevocations } from './describe-revocations.ts'
 import { describeIssued, describeRotation, describeSessions } from './describe-sessions.ts'
 import { describeThrottle } from './describe-throttle.ts'
 import { testWith } from './fixtures.ts'
@@ -24,6 +25,9 @@ export function describeIssuerStores(
   runner.describe(`${name}: sessions`, () => describeSessions(test))
   runner.describe(`${name}: refresh rotation`, () => describeRotation(test))
   runner.describe(`${name}: issued tokens`, () => describeIssued(test))
+  runner.describe(`${name}: replay of a refresh`, () => describeReplay(test))
+  runner.describe(`${name}: revocations`, () => describeRevocations(test))
+  describeRevocationPorts(name, open, runner)
   runner.describe(`${name}: throttle`, () => describeThrottle(test))
   runner.describe(`${name}: pruning and health`, () => describePruning(test))
 }

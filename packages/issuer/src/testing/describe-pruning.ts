@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { addAccounts, issued, NOW, openSession, refresh, session, type Test } from './fixtures.ts'
+import { addAccounts, issued, NOW, openSession, refresh, session, type Test, UNTIL } from './fixtures.ts'
 
 export function describePruning(test: Test): void {
   test('removes issued rows that ended before, and no others', async ({ store }) => {
@@ -53,7 +53,7 @@ export function describePruning(test: Test): void {
     await addAccounts(store)
     await openSession(store, 'one')
     await store.issued.add(issued('late', { sessionId: 'one', expiresAt: NOW + 5_000 }))
-    await store.sessions.end('one', 'revoked', NOW + 1)
+    await store.sessions.end('one', 'revoked', NOW + 1, UNTIL)
     await store.prune(NOW + 700, 100)
     assert.equal((await store.issued.status('late'))?.sessionEndedAt, NOW + 1)
     assert.equal((await store.sessions.byId('one'))?.endReason, 'revoked')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { IssuerStores, RefreshOutcome } from '../ports.ts'
-import { addAccounts, client, issued, NOW, openSession, refresh, session, type Test, user } from './fixtures.ts'
+import { addAccounts, client, issued, NOW, openSession, refresh, session, type Test, UNTIL, user } from './fixtures.ts'
 
 export function describeSessions(test: Test): void {
   test('opens a session with its refresh token and access token', async ({ store }) => {
@@ -10,6 +10,7 @@ export function describeSessions(test: Test): void {
     assert.deepEqual(await store.sessions.byRefresh('one/0'), {
       refresh: refresh('one/0', { sessionId: 'one' }),
       session: session('one'),
+      replayUntil: null,
     })
     assert.deepEqual((await store.issued.status('one/jti'))?.issued, issued('one/jti', { sessionId: 'one' }))
     assert.equal(await store.sessions.byId('two'), undefined)
@@ -55,8 +56,8 @@ export function describeSessions(test: Test): void {
     await store.users.add(user('disabled user'))
     await store.clients.add(client('disabled client'))
     await store.users.add(user('bob', { generation: 4 }))
-    await store.users.disable('disabled user', NOW)
-    await store.clients.disable('disabled client', NOW)
+    await store.users.disable('disabled user', NOW, UNTIL)
+    await store.clients.disable('disabled client', NOW, UNTIL)
     const refused: [why: string, more: Parameters<typeof openSession>[2]][] = [
       ['no such user', { userId: 'nobody' }],
       ['no such client', { clientId: 'nothing' }],
@@ -80,7 +81,7 @@ export function describeSessions(test: Test): void {
       await store.users.add(user(userId))
       if (round === 0) await store.clients.add(client('web'))
       const opening = Array.from({ length: 20 }, (_, i) => openSession(store, `${round}-${i}`, { userId }))
-      await other.users.disable(userId, NOW + 1)
+      await other.users.disable(userId, NOW + 1, UNTIL)
       await Promise.all(opening)
       const sessions = await store.sessions.ofUser(userId, { limit: 100 })
       assert.deepEqual(
@@ -95,7 +96,7 @@ export function describeSessions(test: Test): void {
     await store.users.add(user('bob'))
     for (const [i, id] of ['a', 'b', 'c', 'd'].entries()) await openSession(store, id, { createdAt: NOW + i })
     await openSession(store, 'bobs', { userId: 'bob', createdAt: NOW + 9 })
-    await store.sessions.end('d', 'signed_out', NOW + 9)
+    await store.sessions.end('d', 'signed_out', NOW + 9, UNTIL)
     const ids = async (limit: number) => (await store.sessions.ofUser('ada', { limit })).map((one) => one.id)
     assert.deepEqual(await ids(3), ['d', 'c', 'b'])
     assert.deepEqual(await ids(100), ['d', 'c', 'b', 'a'])
@@ -107,14 +108,14 @@ export function describeSessions(test: Test): void {
     await addAccounts(store)
     await openSession(store, 'one')
     const reasons = ['signed_out', 'revoked', 'refresh_reused'] as const
-    const outcomes = await Promise.all(reasons.map((reason, i) => store.sessions.end('one', reason, NOW + i)))
+    const outcomes = await Promise.all(reasons.map((reason, i) => store.sessions.end('one', reason, NOW + i, UNTIL)))
     assert.equal(outcomes.filter(Boolean).length, 1)
     const first = outcomes.indexOf(true)
     const ended = { ...session('one'), endedAt: NOW + first, endReason: reasons[first] }
     assert.deepEqual(await store.sessions.byId('one'), ended)
-    assert.equal(await store.sessions.end('one', 'revoked', NOW + 9), false)
+    assert.equal(await store.sessions.end('one', 'revoked', NOW + 9, UNTIL), false)
     assert.deepEqual((await store.sessions.byRefresh('one/0'))?.session, ended)
-    assert.equal(await store.sessions.end('nothing', 'revoked', NOW), false)
+    assert.equal(await store.sessions.end('nothing', 'revoked', NOW, UNTIL), false)
   })
 }
 
@@ -184,8 +185,8 @@ export function describeRotation(test: Test): void {
     await openSession(store, 'short', { expiresAt: NOW + 10 })
     await openSession(store, 'bobs', { userId: 'bob' })
     await store.sessions.rotate(rotation('ended/0', 'ended/1', NOW, 'ended'))
-    await store.sessions.end('ended', 'signed_out', NOW)
-    await store.users.setPassword('bob', 'hash', NOW)
+    await store.sessions.end('ended', 'signed_out', NOW, UNTIL)
+    await store.users.setPassword('bob', 'hash', NOW, UNTIL)
     const idleOver = refresh('x').expiresAt
     const refused: [why: string, entry: ReturnType<typeof rotation>][] = [
       ['unknown', rotation('nothing', 'new', NOW)],
@@ -238,17 +239,17 @@ export function describeIssued(test: Test): void {
 
   test('revokes once', async ({ store }) => {
     await store.issued.add(issued('j'))
-    const outcomes = await Promise.all([1, 2, 3].map((i) => store.issued.revoke('j', NOW + i)))
+    const outcomes = await Promise.all([1, 2, 3].map((i) => store.issued.revoke('j', NOW + i, UNTIL)))
     assert.equal(outcomes.filter(Boolean).length, 1)
     assert.equal((await store.issued.status('j'))?.revokedAt, NOW + 1 + outcomes.indexOf(true))
-    assert.equal(await store.issued.revoke('nothing', NOW), false)
+    assert.equal(await store.issued.revoke('nothing', NOW, UNTIL), false)
   })
 
   test('tells when the session ended', async ({ store }) => {
     await addAccounts(store)
     await openSession(store, 'one')
     assert.equal((await store.issued.status('one/jti'))?.sessionEndedAt, null)
-    await store.sessions.end('one', 'revoked', NOW + 7)
+    await store.sessions.end('one', 'revoked', NOW + 7, UNTIL)
     assert.equal((await store.issued.status('one/jti'))?.sessionEndedAt, NOW + 7)
   })
 

@@ -2,6 +2,8 @@ import type { StoreUnderTest, TestRunner } from '@countersign/keys/testing'
 import type { ClientRecord, IssuedRecord, IssuerStores, RefreshRecord, SessionRecord, UserRecord } from '../ports.ts'
 
 export const NOW = 1_700_000_000
+/** How long a revocation is remembered. */
+export const UNTIL: number = NOW + 7_200
 
 export const user = (id: string, more: Partial<UserRecord> = {}): UserRecord => ({
   id,

@@ -1,4 +1,5 @@
 import type { ClientStore, UserStore } from '../ports.ts'
+import { appendEntry } from './memory-revocations.ts'
 import { copy, endSession, type MemoryState, page, refuseText } from './memory-state.ts'
 
 function find<T>(rows: Iterable<T>, wanted: (row: T) => boolean): T | undefined {
@@ -28,12 +29,13 @@ export function memoryUsers(state: MemoryState): UserStore {
     async list({ after, limit }) {
       return page(state.users.values(), (user) => user.identifier, after, limit)
     },
-    async setPassword(id, passwordHash, now) {
+    async setPassword(id, passwordHash, now, until) {
       refuseText(passwordHash)
       const user = state.users.get(id)
       if (user === undefined) return false
       state.users.set(id, { ...user, passwordHash, generation: user.generation + 1 })
       endAll(id, 'password_changed', now)
+      appendEntry(state, { type: 'subject', id, minGeneration: user.generation + 1, until }, now)
       return true
     },
     async rehashPassword(id, from, to) {
@@ -43,11 +45,12 @@ export function memoryUsers(state: MemoryState): UserStore {
       state.users.set(id, { ...user, passwordHash: to })
       return true
     },
-    async disable(id, now) {
+    async disable(id, now, until) {
       const user = state.users.get(id)
       if (user === undefined || user.disabledAt !== null) return false
       state.users.set(id, { ...user, disabledAt: now, generation: user.generation + 1 })
       endAll(id, 'user_disabled', now)
+      appendEntry(state, { type: 'subject', id, minGeneration: user.generation + 1, until }, now)
       return true
     },
   }
@@ -76,13 +79,14 @@ export function memoryClients(state: MemoryState): ClientStore {
       state.clients.set(id, { ...client, secrets: copy(secrets) })
       return true
     },
-    async disable(id, now) {
+    async disable(id, now, until) {
       const client = state.clients.get(id)
       if (client === undefined || client.disabledAt !== null) return false
       state.clients.set(id, { ...client, disabledAt: now, generation: client.generation + 1 })
       for (const { session } of state.sessions.values()) {
         if (session.clientId === id) endSession(state, session.id, 'client_disabled', now)
       }
+      appendEntry(state, { type: 'client', id, minGeneration: client.generation + 1, until }, now)
       return true
     },
   }

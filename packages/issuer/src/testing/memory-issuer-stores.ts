@@ -1,11 +1,15 @@
 import type { IssuerStores } from '../ports.ts'
 import { memoryClients, memoryUsers } from './memory-accounts.ts'
+import { memoryAcknowledgements, memoryRevocationLog, unrevoked } from './memory-revocations.ts'
 import { memoryIssued, memorySessions } from './memory-sessions.ts'
 import type { MemoryState } from './memory-state.ts'
 import { memoryThrottle } from './memory-throttle.ts'
 
-/** Everything an issuer stores, in this process's memory: for tests, and lost with the process. */
-export function memoryIssuerStores(): IssuerStores {
+/**
+ * Everything an issuer stores, in this process's memory: for tests, and lost with the process.
+ * @param now Unix seconds, for the revocation log's readings
+ */
+export function memoryIssuerStores(now: () => number = () => Date.now() / 1000): IssuerStores {
   const state: MemoryState = {
     users: new Map(),
     clients: new Map(),
@@ -14,6 +18,7 @@ export function memoryIssuerStores(): IssuerStores {
     issued: new Map(),
     throttle: new Map(),
     globalGeneration: 0,
+    log: { epoch: 1, seq: 0, entries: new Map(), events: [], watchers: new Set() },
   }
   return {
     users: memoryUsers(state),
@@ -21,6 +26,11 @@ export function memoryIssuerStores(): IssuerStores {
     sessions: memorySessions(state),
     issued: memoryIssued(state),
     throttle: memoryThrottle(state),
+    revocations: memoryRevocationLog(state, now),
+    acknowledgements: memoryAcknowledgements(),
+    async unrevoked(wanted) {
+      return unrevoked(state, wanted)
+    },
     async globalGeneration() {
       return state.globalGeneration
     },

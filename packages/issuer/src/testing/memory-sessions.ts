@@ -1,4 +1,5 @@
-import type { IssuedRecord, IssuedStore, SessionStore } from '../ports.ts'
+import type { IssuedRecord, IssuedStore, LiveTokens, SessionStore } from '../ports.ts'
+import { appendEntry } from './memory-revocations.ts'
 import { compareText, copy, endSession, generationsHold, type MemoryState, refuseText } from './memory-state.ts'
 
 /** Also keeps the session for as long as the token lives. */
@@ -20,7 +21,7 @@ export function memorySessions(state: MemoryState): SessionStore {
         (refresh !== null && state.refresh.has(refresh.hash))
       if (taken) throw new Error('The session, the refresh token or the access token is stored already.')
       state.sessions.set(session.id, { session: copy(session), issuedUntil: 0 })
-      if (refresh !== null) state.refresh.set(refresh.hash, copy(refresh))
+      if (refresh !== null) state.refresh.set(refresh.hash, { ...copy(refresh), predecessor: null, replay: null })
       storeIssued(state, issued)
       return true
     },
@@ -28,9 +29,11 @@ export function memorySessions(state: MemoryState): SessionStore {
       return structuredClone(state.sessions.get(id)?.session)
     },
     async byRefresh(hash) {
-      const refresh = state.refresh.get(hash)
-      const session = refresh && state.sessions.get(refresh.sessionId)?.session
-      return session && structuredClone({ refresh, session })
+      const row = state.refresh.get(hash)
+      const session = row && state.sessions.get(row.sessionId)?.session
+      if (row === undefined || session === undefined) return undefined
+      const { predecessor: _, replay, ...refresh } = row
+      return structuredClone({ refresh, session, replayUntil: replay?.until ?? null })
     },
     async ofUser(userId, { limit }) {
       return [...state.sessions.values()]
@@ -40,24 +43,42 @@ export function memorySessions(state: MemoryState): SessionStore {
         .slice(0, Math.max(0, limit))
         .map((session) => structuredClone(session))
     },
-    async rotate({ presentedHash, successor, issued, now }) {
-      refuseText([successor, issued])
+    async rotate({ presentedHash, successor, issued, now, replay }) {
+      refuseText([successor, issued, replay])
       const presented = state.refresh.get(presentedHash)
       const session = presented && state.sessions.get(presented.sessionId)?.session
       if (presented === undefined || session === undefined || successor.sessionId !== session.id) return 'invalid'
       if (session.endedAt !== null || session.expiresAt <= now || !generationsHold(state, session)) return 'invalid'
-      if (presented.spentAt !== null) return 'spent'
+      if (presented.spentAt !== null) {
+        if (presented.replay === null || presented.replay.until <= now) return 'spent'
+        if (state.issued.has(issued.jti)) throw new Error('The access token is stored already.')
+        storeIssued(state, issued)
+        return { replayed: presented.replay.sealed }
+      }
       if (presented.expiresAt <= now) return 'invalid'
       if (state.refresh.has(successor.hash) || state.issued.has(issued.jti)) {
         throw new Error('The successor or the access token is stored already.')
       }
-      state.refresh.set(presentedHash, { ...presented, spentAt: now })
-      state.refresh.set(successor.hash, copy(successor))
+      const before = presented.predecessor === null ? undefined : state.refresh.get(presented.predecessor)
+      if (before !== undefined) state.refresh.set(before.hash, { ...before, replay: null })
+      state.refresh.set(presentedHash, { ...presented, spentAt: now, replay: replay ?? null })
+      state.refresh.set(successor.hash, { ...copy(successor), predecessor: presentedHash, replay: null })
       storeIssued(state, issued)
       return 'rotated'
     },
-    async end(id, reason, now) {
-      return endSession(state, id, reason, now)
+    async forgetReplays(now) {
+      let forgotten = 0
+      for (const row of state.refresh.values()) {
+        if (row.replay === null || row.replay.until > now) continue
+        state.refresh.set(row.hash, { ...row, replay: null })
+        forgotten += 1
+      }
+      return forgotten
+    },
+    async end(id, reason, now, until) {
+      if (!endSession(state, id, reason, now)) return false
+      appendEntry(state, { type: 'sid', id, until }, now)
+      return true
     },
   }
 }
@@ -74,11 +95,27 @@ export function memoryIssued(state: MemoryState): IssuedStore {
       const sessionEndedAt = state.sessions.get(row.issued.sessionId)?.session.endedAt ?? null
       return structuredClone({ ...row, sessionEndedAt })
     },
-    async revoke(jti, now) {
+    async revoke(jti, now, until) {
       const row = state.issued.get(jti)
       if (row === undefined || row.revokedAt !== null) return false
       state.issued.set(jti, { ...row, revokedAt: now })
+      appendEntry(state, { type: 'jti', id: jti, until }, now)
       return true
+    },
+    async latestExpiry() {
+      const expiries = [...state.issued.values()].map((row) => row.issued.expiresAt)
+      return expiries.length === 0 ? undefined : Math.max(...expiries)
+    },
+    async liveByKey(kids, now) {
+      const live = new Map<string, LiveTokens>()
+      for (const { issued } of state.issued.values()) {
+        const { kid, audience, expiresAt } = issued
+        if (!kids.includes(kid) || expiresAt <= now) continue
+        const known = live.get(JSON.stringify([kid, audience]))
+        const until = Math.max(known?.until ?? 0, expiresAt)
+        live.set(JSON.stringify([kid, audience]), { kid, audience, tokens: (known?.tokens ?? 0) + 1, until })
+      }
+      return [...live.values()].sort((a, b) => compareText(a.kid, b.kid) || compareText(a.audience, b.audience))
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { RevocationEntry, RevocationEvent } from '@countersign/revocation'
 import type {
   ClientRecord,
   Generations,
@@ -25,15 +26,30 @@ export interface ThrottleRow extends ThrottleRecord {
   readonly forgetAt: number
 }
 
+export interface RefreshRow extends RefreshRecord {
+  readonly predecessor: string | null
+  readonly replay: { readonly sealed: string; readonly until: number } | null
+}
+
+/** The revocation log. */
+export interface MemoryLog {
+  epoch: number
+  seq: number
+  readonly entries: Map<string, RevocationEntry>
+  events: (RevocationEvent & { readonly at: number })[]
+  readonly watchers: Set<() => void>
+}
+
 /** Everything, in maps. Each operation changes it within one turn, which is this store's transaction. */
 export interface MemoryState {
   readonly users: Map<string, UserRecord>
   readonly clients: Map<string, ClientRecord>
   readonly sessions: Map<string, SessionRow>
-  readonly refresh: Map<string, RefreshRecord>
+  readonly refresh: Map<string, RefreshRow>
   readonly issued: Map<string, IssuedRow>
   readonly throttle: Map<string, ThrottleRow>
   readonly globalGeneration: number
+  readonly log: MemoryLog
 }
 
 /** A copy of `value`, so that nobody shares what is stored. Refuses text that a database would change or refuse. */
@@ -65,6 +81,7 @@ export function page<T>(rows: Iterable<T>, keyOf: (row: T) => string, after: str
     .map((row) => structuredClone(row))
 }
 
+/** @returns false if there is none by that id, or it has ended */
 export function endSession(state: MemoryState, id: string, reason: SessionEndReason, now: number): boolean {
   const row = state.sessions.get(id)
   if (row === undefined || row.session.endedAt !== null) return false

@@ -4,6 +4,7 @@ import { all, first, type OperationOf, run } from '../operation.ts'
 import type { ClientsTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 import { endSessions } from './end-sessions.ts'
+import type { Revoke } from './revocations.ts'
 
 type ClientRow = Selectable<ClientsTable>
 
@@ -80,7 +81,7 @@ export interface ClientWrites {
   readonly disableClient: OperationOf<ClientStore['disable']>
 }
 
-export function clientWrites(compile: Compile): ClientWrites {
+export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
   const insert = compile<ClientRow>()((db, p) =>
     db
       .insertInto('clients')
@@ -112,7 +113,8 @@ export function clientWrites(compile: Compile): ClientWrites {
       .updateTable('clients')
       .set((eb) => ({ disabled_at: p('now'), generation: eb('generation', '+', eb.lit(1)) }))
       .where('id', '=', p('id'))
-      .where('disabled_at', 'is', null),
+      .where('disabled_at', 'is', null)
+      .returning('generation'),
   )
   const endOfClient = endSessions(compile, 'client_id')
   return {
@@ -122,9 +124,11 @@ export function clientWrites(compile: Compile): ClientWrites {
     *setSecrets(id, secrets) {
       return (yield* run(replaceSecrets, { id, secrets: JSON.stringify(secrets) })) === 1
     },
-    *disableClient(id, now) {
-      if ((yield* run(disable, { id, now })) === 0) return false
+    *disableClient(id, now, until) {
+      const changed = yield* first(disable, { id, now })
+      if (changed === undefined) return false
       yield* run(endOfClient, { id, reason: 'client_disabled', now })
+      yield* revoke({ type: 'client', id, minGeneration: changed.generation, until }, now)
       return true
     },
   }

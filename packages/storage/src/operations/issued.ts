@@ -1,9 +1,12 @@
-import type { IssuedRecord, IssuedStore } from '@countersign/issuer'
-import { first, type Operation, type OperationOf, run } from '../operation.ts'
+import type { IssuedRecord, IssuedStore, LiveTokens } from '@countersign/issuer'
+import { all, first, type Operation, type OperationOf, run } from '../operation.ts'
 import type { Compile } from '../statement.ts'
+import type { Revoke } from './revocations.ts'
 
 export interface IssuedReads {
   readonly tokenStatus: OperationOf<IssuedStore['status']>
+  readonly latestExpiry: OperationOf<IssuedStore['latestExpiry']>
+  readonly liveByKey: OperationOf<IssuedStore['liveByKey']>
 }
 
 export function issuedReads(compile: Compile): IssuedReads {
@@ -15,7 +18,33 @@ export function issuedReads(compile: Compile): IssuedReads {
       .select('s.ended_at')
       .where('t.jti', '=', p('jti')),
   )
+  const latest = compile<object>()((db) =>
+    db
+      .selectFrom('issued_tokens')
+      .select('expires_at')
+      .orderBy('expires_at', 'desc')
+      .limit((eb) => eb.lit(1)),
+  )
+  const ofKey = compile<{ kid: string; now: number }>()((db, p) =>
+    db
+      .selectFrom('issued_tokens')
+      .select((eb) => ['audience', eb.fn.count<number>('expires_at').as('tokens'), eb.fn.max('expires_at').as('until')])
+      .where('kid', '=', p('kid'))
+      .where('expires_at', '>', p('now'))
+      .groupBy('audience')
+      .orderBy('audience'),
+  )
   return {
+    *latestExpiry() {
+      return (yield* first(latest, {}))?.expires_at
+    },
+    *liveByKey(kids, now) {
+      const live: LiveTokens[] = []
+      for (const kid of [...new Set(kids)].sort()) {
+        for (const row of yield* all(ofKey, { kid, now })) live.push({ kid, ...row })
+      }
+      return live
+    },
     *tokenStatus(jti) {
       const row = yield* first(byJti, { jti })
       if (row === undefined) return undefined
@@ -77,8 +106,8 @@ export interface IssuedWrites {
   readonly revokeIssued: OperationOf<IssuedStore['revoke']>
 }
 
-export function issuedWrites(compile: Compile): IssuedWrites {
-  const revoke = compile<{ jti: string; now: number }>()((db, p) =>
+export function issuedWrites(compile: Compile, revoke: Revoke): IssuedWrites {
+  const mark = compile<{ jti: string; now: number }>()((db, p) =>
     db
       .updateTable('issued_tokens')
       .set({ revoked_at: p('now') })
@@ -87,8 +116,10 @@ export function issuedWrites(compile: Compile): IssuedWrites {
   )
   return {
     addIssued: storeIssued(compile),
-    *revokeIssued(jti, now) {
-      return (yield* run(revoke, { jti, now })) === 1
+    *revokeIssued(jti, now, until) {
+      if ((yield* run(mark, { jti, now })) === 0) return false
+      yield* revoke({ type: 'jti', id: jti, until }, now)
+      return true
     },
   }
 }

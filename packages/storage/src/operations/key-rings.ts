@@ -2,6 +2,7 @@ import type { KeyRingDocument, KeyRingStore } from '@countersign/keys'
 import { all, first, type Operation, type OperationOf, run } from '../operation.ts'
 import type { Compile } from '../statement.ts'
 import { StorageError } from '../storage-error.ts'
+import { type Revoke, revokedKeys } from './revocations.ts'
 
 export interface KeyRingReads {
   readonly readKeyRing: OperationOf<KeyRingStore['read']>
@@ -40,7 +41,7 @@ export interface KeyRingWrites {
   readonly replaceKeyRing: OperationOf<KeyRingStore['replace']>
 }
 
-export function keyRingWrites(compile: Compile): KeyRingWrites {
+export function keyRingWrites(compile: Compile, revoke: Revoke): KeyRingWrites {
   const insert = compile<{ name: string; version: number; document: string }>()((db, p) =>
     db
       .insertInto('key_rings')
@@ -58,8 +59,13 @@ export function keyRingWrites(compile: Compile): KeyRingWrites {
     *replaceKeyRing(ring) {
       const { name, version } = ring
       const document = JSON.stringify(ring)
-      if (version === 1) return (yield* run(insert, { name, version, document })) === 1
-      return (yield* run(update, { name, version, from: version - 1, document })) === 1
+      const changed =
+        version === 1
+          ? yield* run(insert, { name, version, document })
+          : yield* run(update, { name, version, from: version - 1, document })
+      if (changed === 0) return false
+      for (const entry of revokedKeys(ring)) yield* revoke(entry, Math.floor(ring.updatedAt))
+      return true
     },
   }
 }

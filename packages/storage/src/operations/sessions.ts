@@ -5,6 +5,7 @@ import type { SessionsTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 import { endSessions } from './end-sessions.ts'
 import { storeIssued } from './issued.ts'
+import type { Revoke } from './revocations.ts'
 import { selectSetting, globalGenerationSetting as setting } from './settings.ts'
 
 function toSession(row: Omit<Selectable<SessionsTable>, 'issued_until' | 'keep_until'>): SessionRecord {
@@ -45,6 +46,7 @@ export function sessionReads(compile: Compile): SessionReads {
       .innerJoin('sessions as s', 's.id', 'r.session_id')
       .selectAll('s')
       .select(['r.hash', 'r.created_at as refresh_created_at', 'r.expires_at as refresh_expires_at', 'r.spent_at'])
+      .select('r.replay_until')
       .where('r.hash', '=', p('hash')),
   )
   return {
@@ -62,7 +64,7 @@ export function sessionReads(compile: Compile): SessionReads {
         expiresAt: row.refresh_expires_at,
         spentAt: row.spent_at,
       }
-      return { refresh, session: toSession(row) }
+      return { refresh, session: toSession(row), replayUntil: row.replay_until }
     },
     *sessionsOfUser(userId, { limit }) {
       const rows = yield* all(ofUser, { userId, limit: Math.max(0, limit) })
@@ -74,6 +76,7 @@ export function sessionReads(compile: Compile): SessionReads {
 export interface SessionWrites {
   readonly openSession: OperationOf<SessionStore['open']>
   readonly rotateRefresh: OperationOf<SessionStore['rotate']>
+  readonly forgetReplays: OperationOf<SessionStore['forgetReplays']>
   readonly endSession: OperationOf<SessionStore['end']>
 }
 
@@ -91,7 +94,7 @@ type NewSession = Omit<SessionRecord, 'generations'> & {
   readonly keepUntil: number
 }
 
-export function sessionWrites(compile: Compile): SessionWrites {
+export function sessionWrites(compile: Compile, revoke: Revoke): SessionWrites {
   // Inner joins: a user or client that is gone or disabled gives no row.
   const accounts = compile<Accounts>()((db, p) =>
     db
@@ -107,22 +110,37 @@ export function sessionWrites(compile: Compile): SessionWrites {
       .innerJoin('sessions as s', 's.id', 'r.session_id')
       .select(['s.id', 's.user_id', 's.client_id', 's.global_generation', 's.client_generation', 's.user_generation'])
       .select(['s.expires_at as session_expires_at', 's.ended_at', 'r.expires_at', 'r.spent_at'])
+      .select(['r.predecessor', 'r.sealed_successor', 'r.replay_until'])
       .where('r.hash', '=', p('hash')),
   )
-  const spend = compile<{ hash: string; now: number }>()((db, p) =>
+  const spend = compile<{ hash: string; now: number; sealed: string | null; until: number | null }>()((db, p) =>
     db
       .updateTable('refresh_tokens')
-      .set({ spent_at: p('now') })
+      .set({ spent_at: p('now'), sealed_successor: p('sealed'), replay_until: p('until') })
       .where('hash', '=', p('hash'))
       .where('spent_at', 'is', null),
   )
-  const insertRefresh = compile<RefreshRecord>()((db, p) =>
+  const unseal = compile<{ hash: string }>()((db, p) =>
+    db
+      .updateTable('refresh_tokens')
+      .set((eb) => ({ sealed_successor: eb.lit(null), replay_until: eb.lit(null) }))
+      .where('hash', '=', p('hash'))
+      .where('replay_until', 'is not', null),
+  )
+  const unsealExpired = compile<{ now: number }>()((db, p) =>
+    db
+      .updateTable('refresh_tokens')
+      .set((eb) => ({ sealed_successor: eb.lit(null), replay_until: eb.lit(null) }))
+      .where('replay_until', '<=', p('now')),
+  )
+  const insertRefresh = compile<RefreshRecord & { predecessor: string | null }>()((db, p) =>
     db.insertInto('refresh_tokens').values({
       hash: p('hash'),
       session_id: p('sessionId'),
       created_at: p('createdAt'),
       expires_at: p('expiresAt'),
       spent_at: p('spentAt'),
+      predecessor: p('predecessor'),
     }),
   )
   const insertSession = compile<NewSession>()((db, p) =>
@@ -155,12 +173,12 @@ export function sessionWrites(compile: Compile): SessionWrites {
       if (now === undefined || user < now.user || client < now.client || global < (now.global ?? 0)) return false
       const over = session.endedAt ?? session.expiresAt
       yield* run(insertSession, { ...session, global, client, user, issuedUntil: 0, keepUntil: over })
-      if (refresh !== null) yield* run(insertRefresh, refresh)
+      if (refresh !== null) yield* run(insertRefresh, { ...refresh, predecessor: null })
       yield* issue(issued)
       return true
     },
 
-    *rotateRefresh({ presentedHash, successor, issued, now }) {
+    *rotateRefresh({ presentedHash, successor, issued, now, replay }) {
       const row = yield* first(presented, { hash: presentedHash })
       if (row === undefined || row.id !== successor.sessionId) return 'invalid'
       if (row.ended_at !== null || row.session_expires_at <= now) return 'invalid'
@@ -173,17 +191,29 @@ export function sessionWrites(compile: Compile): SessionWrites {
       ) {
         return 'invalid'
       }
-      if (row.spent_at !== null) return 'spent'
+      if (row.spent_at !== null) {
+        if (row.sealed_successor === null || (row.replay_until ?? 0) <= now) return 'spent'
+        yield* issue(issued)
+        return { replayed: row.sealed_successor }
+      }
       if (row.expires_at <= now) return 'invalid'
       // The decision itself: where transactions run side by side, a second one comes here too and changes no row.
-      if ((yield* run(spend, { hash: presentedHash, now })) === 0) return 'spent'
-      yield* run(insertRefresh, successor)
+      const seal = { sealed: replay?.sealed ?? null, until: replay?.until ?? null }
+      if ((yield* run(spend, { hash: presentedHash, now, ...seal })) === 0) return 'spent'
+      if (row.predecessor !== null) yield* run(unseal, { hash: row.predecessor })
+      yield* run(insertRefresh, { ...successor, predecessor: presentedHash })
       yield* issue(issued)
       return 'rotated'
     },
 
-    *endSession(id, reason, now) {
-      return (yield* run(end, { id, reason, now })) === 1
+    *forgetReplays(now) {
+      return yield* run(unsealExpired, { now })
+    },
+
+    *endSession(id, reason, now, until) {
+      if ((yield* run(end, { id, reason, now })) === 0) return false
+      yield* revoke({ type: 'sid', id, until }, now)
+      return true
     },
   }
 }

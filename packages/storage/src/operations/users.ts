@@ -4,6 +4,7 @@ import { all, first, type OperationOf, run } from '../operation.ts'
 import type { UsersTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 import { endSessions } from './end-sessions.ts'
+import type { Revoke } from './revocations.ts'
 
 function toUser(row: Selectable<UsersTable>): UserRecord {
   return {
@@ -54,7 +55,7 @@ export interface UserWrites {
   readonly disableUser: OperationOf<UserStore['disable']>
 }
 
-export function userWrites(compile: Compile): UserWrites {
+export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
   const insert = compile<UserRecord>()((db, p) =>
     db
       .insertInto('users')
@@ -72,7 +73,8 @@ export function userWrites(compile: Compile): UserWrites {
     db
       .updateTable('users')
       .set((eb) => ({ password_hash: p('hash'), generation: eb('generation', '+', eb.lit(1)) }))
-      .where('id', '=', p('id')),
+      .where('id', '=', p('id'))
+      .returning('generation'),
   )
   const replaceHash = compile<{ id: string; from: string; to: string }>()((db, p) =>
     db
@@ -86,25 +88,30 @@ export function userWrites(compile: Compile): UserWrites {
       .updateTable('users')
       .set((eb) => ({ disabled_at: p('now'), generation: eb('generation', '+', eb.lit(1)) }))
       .where('id', '=', p('id'))
-      .where('disabled_at', 'is', null),
+      .where('disabled_at', 'is', null)
+      .returning('generation'),
   )
   const endOfUser = endSessions(compile, 'user_id')
   return {
     *addUser(user) {
       return (yield* run(insert, user)) === 1
     },
-    *setPassword(id, passwordHash, now) {
+    *setPassword(id, passwordHash, now, until) {
       // The account's row first: whoever opens a session at the same time waits for it, or is seen by the next statement.
-      if ((yield* run(setHash, { id, hash: passwordHash })) === 0) return false
+      const changed = yield* first(setHash, { id, hash: passwordHash })
+      if (changed === undefined) return false
       yield* run(endOfUser, { id, reason: 'password_changed', now })
+      yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
       return true
     },
     *rehashPassword(id, from, to) {
       return (yield* run(replaceHash, { id, from, to })) === 1
     },
-    *disableUser(id, now) {
-      if ((yield* run(disable, { id, now })) === 0) return false
+    *disableUser(id, now, until) {
+      const changed = yield* first(disable, { id, now })
+      if (changed === undefined) return false
       yield* run(endOfUser, { id, reason: 'user_disabled', now })
+      yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
       return true
     },
   }

@@ -1,5 +1,7 @@
 /** Where the time comes from: an argument, so that tests need no sleeps. The `Clock` of `@countersign/tokens` is one. */
 export interface StorageClock {
+  /** Seconds since the Unix epoch. */
+  now(): number
   /** Milliseconds from a fixed point; never steps back. */
   monotonicMs(): number
   /** Calls back once after `ms`; the returned function cancels. Does not keep a process alive. */
@@ -8,6 +10,7 @@ export interface StorageClock {
 
 /** The machine's own clock. */
 export const machineClock: StorageClock = {
+  now: () => Date.now() / 1000,
   monotonicMs: () => performance.now(),
   after(ms, call) {
     const timer = setTimeout(call, ms)

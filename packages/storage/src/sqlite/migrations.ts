@@ -102,4 +102,61 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX throttle_to_prune ON throttle (forget_at);
     `,
   },
+  {
+    name: 'revocation log, acknowledgements, replay of a refresh',
+    sql: `
+      CREATE TABLE revocation_log (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL
+      ) STRICT;
+      -- A later database of the same issuer has a higher epoch: nobody takes its feed for an old one.
+      INSERT INTO revocation_log (id, epoch, seq) VALUES (1, unixepoch(), 0);
+
+      CREATE TABLE revocation_entries (
+        type TEXT NOT NULL,
+        id TEXT NOT NULL,
+        min_generation INTEGER,
+        until INTEGER,
+        successor TEXT,
+        PRIMARY KEY (type, id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX revocation_entries_to_drop ON revocation_entries (until);
+
+      CREATE TABLE revocation_events (
+        seq INTEGER PRIMARY KEY,
+        change TEXT NOT NULL,
+        type TEXT NOT NULL,
+        id TEXT NOT NULL,
+        min_generation INTEGER,
+        until INTEGER,
+        successor TEXT,
+        at INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX revocation_events_to_forget ON revocation_events (at);
+
+      CREATE TABLE consumer_acknowledgements (
+        consumer TEXT NOT NULL,
+        instance TEXT NOT NULL,
+        kids TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (consumer, instance)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX consumer_acknowledgements_live ON consumer_acknowledgements (at);
+      CREATE INDEX consumer_acknowledgements_newest ON consumer_acknowledgements (consumer, at DESC, instance);
+
+      ALTER TABLE refresh_tokens ADD COLUMN predecessor TEXT;
+      ALTER TABLE refresh_tokens ADD COLUMN sealed_successor TEXT;
+      ALTER TABLE refresh_tokens ADD COLUMN replay_until INTEGER;
+      CREATE INDEX refresh_tokens_to_unseal ON refresh_tokens (replay_until) WHERE replay_until IS NOT NULL;
+
+      CREATE INDEX issued_tokens_of_key ON issued_tokens (kid, audience, expires_at);
+      CREATE INDEX issued_tokens_revoked ON issued_tokens (expires_at) WHERE revoked_at IS NOT NULL;
+      CREATE INDEX sessions_ended ON sessions (issued_until) WHERE ended_at IS NOT NULL;
+      CREATE INDEX users_disabled ON users (disabled_at) WHERE disabled_at IS NOT NULL;
+      CREATE INDEX clients_disabled ON clients (disabled_at) WHERE disabled_at IS NOT NULL;
+    `,
+  },
 ]
