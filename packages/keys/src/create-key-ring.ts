@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { KekSource } from '@countersign/sealing'
-import {
-  type AccessTokenClaims,
-  type Clock,
-  type KeySource,
-  signAccessTokenSync,
-  systemClock,
-} from '@countersign/tokens'
+import { type AccessTokenClaims, type Clock, type KeySource, signAccessToken, systemClock } from '@countersign/tokens'
 import type { Calendar } from './blackouts/calendar.ts'
 import { calendarsOf, refuseImpossibleBlackouts } from './blackouts/feasibility.ts'
 import type { KeyRecord } from './document.ts'
 import type { KeyRingEvent } from './events.ts'
+import type { KeyBackend } from './key-backend.ts'
+import { createKeyCustody } from './key-custody.ts'
 import type { KeyRing, KeyRingStatus, KeyStatus, PublishedJwks, TokenRequest } from './key-ring.ts'
 import { isKeysError, KeysError } from './keys-error.ts'
 import { type KeyPolicy, resolvePolicy } from './policy.ts'
@@ -24,8 +20,13 @@ import { enteredAt, isStandby } from './transitions.ts'
 
 export interface KeyRingOptions {
   readonly store: KeyRingStore
-  /** Seals the private keys. */
-  readonly kek: KekSource
+  /** Seals the private keys. Needed unless there is a signer. */
+  readonly kek?: KekSource
+  /**
+   * Makes and keeps the private keys elsewhere, such as `vaultTransit` of `./vault`. With a `kek` beside it, keys that are
+   * sealed still go on until they retire.
+   */
+  readonly signer?: KeyBackend
   /** `iss` of every token; a ring belongs to one issuer for good. */
   readonly issuer: string
   /** 1 to 128 characters; several rings may share a store. @default 'tokens' */
@@ -55,7 +56,7 @@ export interface KeyRingOptions {
  * `ring_invalid`, `key_not_ours`; `store_failed`, `audit_failed`; SealingError when the key-encryption key is unusable
  */
 export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
-  const { store, kek, issuer, name = 'tokens', purpose = 'token', algorithm = 'EdDSA', clock = systemClock } = options
+  const { store, issuer, name = 'tokens', purpose = 'token', algorithm = 'EdDSA', clock = systemClock } = options
   const policy = resolvePolicy(options.policy, issuer)
   refuseImpossibleBlackouts(policy, calendarsOf(policy), clock.now())
   const identity: RingIdentity = { name, purpose, issuer, algorithm }
@@ -68,8 +69,9 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   }
   const { audit } = options
   const confirmations = [options.confirmations ?? []].flat()
-  const view = createRingView({ identity, store, kek, clock, policy, emit })
-  const commands = createRingCommands({ identity, view, store, kek, clock, policy, audit, confirmations, emit })
+  const custody = createKeyCustody(identity, options.kek, options.signer)
+  const view = createRingView({ identity, store, custody, clock, policy, emit })
+  const commands = createRingCommands({ identity, view, store, custody, clock, policy, audit, confirmations, emit })
   await commands.open()
 
   let closed = false
@@ -139,7 +141,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     }
     const claims: AccessTokenClaims = { ...request, iss: issuer, iat, exp, jti: request.jti ?? randomUUID() }
     try {
-      return signAccessTokenSync(claims, view.signer())
+      return await signAccessToken(claims, view.signer())
     } catch (error) {
       if (!isKeysError(error) || error.code !== 'lease_expired') throw error
     }
@@ -148,7 +150,7 @@ export async function createKeyRing(options: KeyRingOptions): Promise<KeyRing> {
         cause: error,
       })
     })
-    return signAccessTokenSync(claims, view.signer())
+    return await signAccessToken(claims, view.signer())
   }
 
   const calendarOf = ({ state }: KeyRecord): Calendar =>

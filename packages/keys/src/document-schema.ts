@@ -17,6 +17,7 @@ const keySchema = z.strictObject({
     y: z.string().max(128).optional(),
   }),
   sealedPrivateKey: z.string().max(8192).optional(),
+  heldIn: z.strictObject({ backend: z.string().min(1).max(256), reference: z.string().min(1).max(256) }).optional(),
   createdAt: instant,
   publishedAt: instant.optional(),
   activatedAt: instant.optional(),

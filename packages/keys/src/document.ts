@@ -15,6 +15,11 @@ export interface KeyRecord {
   readonly publicJwk: PublicJwk
   /** The private JWK as a JWE (compact); gone once the key is retired or revoked. */
   readonly sealedPrivateKey?: string
+  /** Instead of that: the private key is in a backend and never leaves it. Kept for good, as it is no secret. */
+  readonly heldIn?: {
+    readonly backend: string
+    readonly reference: string
+  }
   readonly createdAt: number
   readonly publishedAt?: number
   readonly activatedAt?: number

@@ -50,6 +50,8 @@ export type KeyRingEvent =
       readonly code: KeysErrorCode | 'step_failed'
       readonly error: unknown
     }
+  /** The signer could not be told which of its keys may be closed; tried again at the next look. Once per outage. */
+  | { readonly type: 'signer.failed'; readonly ring: string; readonly error: unknown }
   /** The standby was activated without waiting for these consumers, since the active key came to its last day. */
   | {
       readonly type: 'key.unconfirmed'

@@ -4,6 +4,7 @@ export type { KeyRecord, KeyRingDocument, KeyState } from './document.ts'
 export { parseKeyRingDocument } from './document-schema.ts'
 export type { KeyRingEvent } from './events.ts'
 export { type JwksProbeOptions, publicJwksProbe } from './jwks-probe.ts'
+export type { BackendKey, KeyBackend } from './key-backend.ts'
 export type {
   ActivateOptions,
   KeyRing,

@@ -81,7 +81,8 @@ export interface RevokeOptions extends Requested {
   readonly reason: string
   /**
    * What has leaked. `store`: every private key that the store holds counts as known, so all of them are revoked and a
-   * fresh key signs. `key`: only the one named; if it was active, the standby signs. @default 'store'
+   * fresh key signs. `key`: only the one named; if it was active, the standby signs. @default 'store', or 'key' where a
+   * signer keeps the private keys out of the store
    */
   readonly scope?: 'store' | 'key'
 }

@@ -10,6 +10,7 @@ export const keysErrorCodes = [
   'ring_rolled_back',
   'ring_deleted',
   'signer_invalid',
+  'signature_wrong',
   'key_not_ours',
   'key_unknown',
   'wrong_state',
@@ -53,6 +54,8 @@ export const remedies: Readonly<Record<KeysErrorCode, string>> = {
   ring_deleted:
     'Undelete the version that the message names; or, to begin anew with other keys, delete all metadata of the secret.',
   signer_invalid: 'Give the ring a `kek`, a `signer`, or, while it moves from one to the other, both.',
+  signature_wrong:
+    'Find out which key the signer used: a signature that its published key does not verify was thrown away.',
   key_not_ours:
     'Provide the key-encryption key that the ring was sealed with; if it is the right one, treat the store as tampered with.',
   key_unknown: 'Look the key id up with `countersign keys list`.',

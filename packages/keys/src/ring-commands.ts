@@ -1,10 +1,9 @@
-import { type KekSource, sealedWith } from '@countersign/sealing'
 import type { Clock } from '@countersign/tokens'
 import type { Calendars } from './blackouts/feasibility.ts'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
-import { mintKey, resealKey } from './key-material.ts'
+import { hasPrivateHalf, type KeyCustody } from './key-custody.ts'
 import type {
   ActivateOptions,
   Requested,
@@ -41,7 +40,7 @@ export interface RingCommandsOptions {
   readonly identity: RingIdentity
   readonly view: RingView
   readonly store: KeyRingStore
-  readonly kek: KekSource
+  readonly custody: KeyCustody
   readonly clock: Clock
   readonly policy: ResolvedKeyPolicy
   readonly audit: KeyAudit | undefined
@@ -60,6 +59,8 @@ export interface RingCommands {
   noteLife(): Promise<void>
   /** Takes a step of the schedule, if it is still there to be taken. */
   take(step: Step): Promise<void>
+  /** Lets the signer close, and later destroy, the keys that the ring has no more use for. */
+  settleSigner(): Promise<void>
   /** Asks who does not have the standby yet. */
   confirm(): Promise<void>
   /** Who did not have the key when they were last asked for. */
@@ -97,7 +98,7 @@ type Next<T> = { readonly change: Change } | { readonly met: T }
 
 /** Everything that changes the ring. Each change is one compare-and-set, recorded before it is made. */
 export function createRingCommands(options: RingCommandsOptions): RingCommands {
-  const { identity, view, store, kek, clock, policy, audit, confirmations, emit } = options
+  const { identity, view, store, custody, clock, policy, audit, confirmations, emit } = options
   const lastMissing = new Map<string, readonly string[]>()
 
   async function write(event: KeyAuditEvent): Promise<void> {
@@ -181,10 +182,10 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   }
 
   /** Mints once for a whole command: a lost race does not make a further key. */
-  function minter(): () => Promise<MintedKey> {
+  function minter(): (known?: readonly KeyRecord[]) => Promise<MintedKey> {
     let minted: Promise<MintedKey> | undefined
-    return () => {
-      minted ??= mintKey(identity, kek)
+    return (known = []) => {
+      minted ??= custody.mint(known)
       return minted
     }
   }
@@ -282,14 +283,12 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     await view.refresh()
     const rewrapped = new Set<string>()
     return await pursue<RewrapOutcome>({ actor }, async (document) => {
-      const { id } = await kek.current()
-      const stale = document.keys.filter(
-        (key) => key.sealedPrivateKey !== undefined && sealedWith(key.sealedPrivateKey) !== id,
-      )
+      const id = await custody.kekId()
+      const stale = document.keys.filter((key) => custody.isStale(key, id))
       if (stale.length === 0) return { met: { kekId: id, rewrappedKids: [...rewrapped] } }
       const sealed = new Map<string, string>()
       for (const key of stale) {
-        sealed.set(key.kid, await resealKey(key, identity, kek))
+        sealed.set(key.kid, await custody.reseal(key))
         rewrapped.add(key.kid)
         const target = { type: 'key', id: key.kid } as const
         await write({
@@ -319,7 +318,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       const standby = standbyKey(document)
       const step = standby?.state === 'published' ? 'activation' : 'publication'
       if (emergency === undefined) await refuseBlackout(step, standby ?? active, requested.actor)
-      if (standby === undefined) return { change: addPending(document, await mint(), view.now()) }
+      if (standby === undefined) return { change: addPending(document, await mint(document.keys), view.now()) }
       if (standby.state === 'pending') return { change: publish(document, standby.kid, view.now()) }
       const waitingFor = await waitsFor(standby, active)
       if (waitingFor.length > 0) {
@@ -378,8 +377,9 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     })
   }
 
-  async function revokeNow(kid: string, { actor, scope = 'store', ...options }: RevokeOptions): Promise<RevokeOutcome> {
+  async function revokeNow(kid: string, { actor, ...options }: RevokeOptions): Promise<RevokeOutcome> {
     const reason = options.reason.slice(0, mostReasonCharacters)
+    const { scope = custody.leaksWithStore ? 'store' : 'key' } = options
     await view.refresh()
     const mint = minter()
     const requested = actor === undefined ? { reason } : { actor, reason }
@@ -390,10 +390,12 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
         const together = document.keys.filter(({ revokedAt }) => revokedAt === key.revokedAt)
         return { met: { revokedKids: together.map((one) => one.kid), activeKid: activeKey(document).kid } }
       }
-      const leaked = document.keys.filter((one) => one.kid === kid || (scope === 'store' && one.sealedPrivateKey))
+      const leaked = document.keys.filter((one) => one.kid === kid || (scope === 'store' && hasPrivateHalf(one)))
       const kids = leaked.map((one) => one.kid)
       const standby = document.keys.find((one) => one.state === 'published' && !kids.includes(one.kid))
-      const successor = kids.includes(activeKey(document).kid) ? (standby?.kid ?? (await mint())) : undefined
+      const successor = kids.includes(activeKey(document).kid)
+        ? (standby?.kid ?? (await mint(document.keys)))
+        : undefined
       return {
         change: revoke(document, kids, { reason, lifeSeconds: policy.accessTokenLifeSeconds }, view.now(), successor),
       }
@@ -407,7 +409,8 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     if (step.kind !== 'retire' && closedUntil(step.kind === 'activate' ? 'activation' : 'publication')) return
     const key = step.kind === 'mint' ? standbyKey(document) : findKey(document, step.kid)
     if (step.kind === 'mint') {
-      if (key === undefined) await commit(addPending(document, await mintKey(identity, kek), view.now()), { actor })
+      if (key === undefined)
+        await commit(addPending(document, await custody.mint(document.keys), view.now()), { actor })
     } else if (step.kind === 'publish' && key?.state === 'pending') {
       await commit(publish(document, step.kid, view.now()), { actor })
     } else if (step.kind === 'retire' && key?.state === 'retiring') {
@@ -429,6 +432,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     rewrap: (requested) => inTurn(() => rewrapNow(requested)),
     noteLife: () => inTurn(noteLifeNow),
     take: (step) => inTurn(() => takeNow(step)),
+    settleSigner: () => inTurn(() => custody.retain(view.snapshot.document)),
     confirm: () => inTurn(askNow),
     missing: (kid) => lastMissing.get(kid) ?? [],
     settled: async () => {

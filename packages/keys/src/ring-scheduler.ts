@@ -69,6 +69,17 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
     }
   }
 
+  let settling = true
+  async function settleSigner(): Promise<void> {
+    try {
+      await commands.settleSigner()
+      settling = true
+    } catch (error) {
+      if (settling) emit({ type: 'signer.failed', ring: name, error })
+      settling = false
+    }
+  }
+
   async function look(): Promise<void> {
     try {
       await view.refresh()
@@ -77,7 +88,10 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
     }
     // Another process may have activated a key without knowing how long this one lets tokens live.
     await commands.noteLife().catch(() => {})
-    if (rotates) await takeDue()
+    if (rotates) {
+      await takeDue()
+      await settleSigner()
+    }
     tellAge()
   }
 
@@ -94,6 +108,7 @@ export function startRingScheduler(options: RingSchedulerOptions): RingScheduler
     async resume() {
       await view.refresh()
       const [first] = await takeDue()
+      await settleSigner()
       if (first !== undefined) throw first
     },
     async close() {

@@ -1,10 +1,9 @@
-import type { KekSource } from '@countersign/sealing'
 import type { Clock, PublicJwk, TokenSigner } from '@countersign/tokens'
 import { calendarsOf } from './blackouts/feasibility.ts'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
-import { type OpenedKey, openKey, signRaw } from './key-material.ts'
+import { type KeyCustody, restsAs, type UsableKey } from './key-custody.ts'
 import { isKeysError, KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
 import type { KeyRingStore } from './ports.ts'
@@ -18,7 +17,7 @@ export type RingIdentity = Pick<KeyRingDocument, 'name' | 'purpose' | 'issuer' |
 export interface RingViewOptions {
   readonly identity: RingIdentity
   readonly store: KeyRingStore
-  readonly kek: KekSource
+  readonly custody: KeyCustody
   readonly clock: Clock
   readonly policy: ResolvedKeyPolicy
   readonly emit: (event: KeyRingEvent) => void
@@ -34,8 +33,10 @@ interface Snapshot {
 }
 
 /** A key that this process has opened. The signer outlives its key's term by the lease, for whoever holds it just then. */
-interface HeldKey extends OpenedKey {
-  readonly sealed: string
+interface HeldKey {
+  readonly publicJwk: PublicJwk
+  /** Where its private half was when it was opened. */
+  readonly restsAs: string
   readonly signer: TokenSigner
   usableUntilMs: number
 }
@@ -63,7 +64,7 @@ export function refuseWithoutLease(leaseLeftSeconds: () => number, name: string)
 }
 
 /** The view has no snapshot, and no other use than `adopt` and `refresh`, until one of these has succeeded. */
-export function createRingView({ identity, store, kek, clock, policy, emit }: RingViewOptions): RingView {
+export function createRingView({ identity, store, custody, clock, policy, emit }: RingViewOptions): RingView {
   const sightings = createSightings(clock)
   let snapshot: Snapshot | undefined
   let held = new Map<string, HeldKey>()
@@ -112,22 +113,32 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
     return Math.max(sightings.elapsed(active), now() - enteredAt(active))
   }
 
-  function signerOf({ kid }: KeyRecord, key: OpenedKey, term: { usableUntilMs: number }): TokenSigner {
-    const signSync = (data: Uint8Array): Uint8Array => {
+  function signerOf({ kid }: KeyRecord, key: UsableKey, term: { usableUntilMs: number }): TokenSigner {
+    const refuseUnlessSigning = (): void => {
       refuseWithoutLease(leaseLeftSeconds, identity.name)
       if (clock.monotonicMs() > term.usableUntilMs) throw new KeysError('not_signing', `the key ${kid} no longer signs`)
       const active = snapshot?.active
       if (policy.pastMaxAge === 'refuse' && active !== undefined && signingFor(active) > policy.maxAgeSeconds) {
         throw new KeysError('key_too_old', `the key ${kid} is older than ${policy.maxAgeSeconds} s`)
       }
-      return signRaw(identity.algorithm, data, key.privateKey)
     }
-    return Object.freeze({
-      kid,
-      algorithm: identity.algorithm,
-      signSync,
-      sign: async (data: Uint8Array) => signSync(data),
-    })
+    const { algorithm } = identity
+    const { signSync } = key
+    if (signSync === undefined) {
+      const sign = async (data: Uint8Array): Promise<Uint8Array> => {
+        refuseUnlessSigning()
+        const signature = await key.sign(data)
+        // It may have been revoked while the signature was under way.
+        refuseUnlessSigning()
+        return signature
+      }
+      return Object.freeze({ kid, algorithm, sign })
+    }
+    const signNow = (data: Uint8Array): Uint8Array => {
+      refuseUnlessSigning()
+      return signSync(data)
+    }
+    return Object.freeze({ kid, algorithm, signSync: signNow, sign: async (data: Uint8Array) => signNow(data) })
   }
 
   function checkIdentity(document: KeyRingDocument): void {
@@ -147,19 +158,19 @@ export function createRingView({ identity, store, kek, clock, policy, emit }: Ri
     for (const record of document.keys) {
       if (!isPublic(record) && !isStandby(record)) continue
       const known = held.get(record.kid)
-      if (known !== undefined && known.sealed === record.sealedPrivateKey) {
+      if (known !== undefined && known.restsAs === restsAs(record)) {
         next.set(record.kid, known)
         continue
       }
-      const opened = await openKey(record, identity, kek)
+      const opened = await custody.open(record)
       if (known !== undefined) {
         // Sealed anew under another key-encryption key: the key itself, and whoever holds its objects, stay.
-        next.set(record.kid, Object.assign(known, { sealed: record.sealedPrivateKey }))
+        next.set(record.kid, Object.assign(known, { restsAs: restsAs(record) }))
         continue
       }
       const term = { usableUntilMs: 0 }
       const signer = signerOf(record, opened, term)
-      next.set(record.kid, Object.assign(term, opened, { sealed: record.sealedPrivateKey ?? '', signer }))
+      next.set(record.kid, Object.assign(term, { publicJwk: opened.publicJwk, restsAs: restsAs(record), signer }))
     }
     return next
   }

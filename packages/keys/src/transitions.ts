@@ -125,7 +125,7 @@ function change(
 }
 
 /** What is known of a fresh key before the ring takes it in. */
-export type MintedKey = Pick<KeyRecord, 'kid' | 'publicJwk'> & { readonly sealedPrivateKey: string }
+export type MintedKey = Pick<KeyRecord, 'kid' | 'publicJwk' | 'sealedPrivateKey' | 'heldIn'>
 
 const signingAtOnce = (key: MintedKey, at: number, lifeSeconds: number): KeyRecord => ({
   ...key,

@@ -60,8 +60,9 @@ export function createExchange({ base, clock, fetch, onDate }: ExchangeOptions):
     try {
       let response: Response
       try {
-        response = await fetch(`${base}/v1/${path}`, {
-          method,
+        // Some HTTP servers and proxies know no LIST; Vault takes a GET for it.
+        response = await fetch(`${base}/v1/${path}${method === 'LIST' ? '?list=true' : ''}`, {
+          method: method === 'LIST' ? 'GET' : method,
           // A redirect would carry the token elsewhere.
           redirect: 'manual',
           signal: controller.signal,
