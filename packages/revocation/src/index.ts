@@ -1,3 +1,4 @@
+export type { RevokedBy } from './check-principal.ts'
 export type { FeedPosition, RevocationEntry, RevocationEvent } from './entry.ts'
 export {
   isRevocationError,
@@ -13,3 +14,11 @@ export { type FeedMessage, type ReadMessageOptions, readMessage } from './read-m
 export { writeServerSent } from './server-sent.ts'
 export { signDelta, signHead, signSnapshot } from './sign-message.ts'
 export { type SnapshotBody, writeSnapshotBody } from './snapshot-body.ts'
+export {
+  createRevocationView,
+  type Drift,
+  type RevocationListener,
+  type RevocationView,
+  type RevocationViewOptions,
+  type Snapshot,
+} from './view.ts'

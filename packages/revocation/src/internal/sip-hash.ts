@@ -9,7 +9,10 @@ export let hashHigh = 0
  * @param key four words, little end first
  */
 export function sipHash(key: Int32Array, bytes: Uint8Array, start: number, end: number): void {
-  const [k0l = 0, k0h = 0, k1l = 0, k1h = 0] = key
+  const k0l = key[0] ?? 0
+  const k0h = key[1] ?? 0
+  const k1l = key[2] ?? 0
+  const k1h = key[3] ?? 0
   let v0l = k0l ^ 0x70736575
   let v0h = k0h ^ 0x736f6d65
   let v1l = k1l ^ 0x6e646f6d

@@ -1,0 +1,37 @@
+import type { Actor, Principal } from '@countersign/tokens'
+import type { EntrySet } from './internal/entry-set.ts'
+
+/** By what a token is revoked. */
+export type RevokedBy = 'kid' | 'global' | 'client' | 'subject' | 'sid' | 'jti'
+
+/** The check of every token, in the order in which it says why. */
+export function checkPrincipal(
+  principal: Principal,
+  set: EntrySet,
+  isKeyRevoked: (kid: string) => boolean,
+): RevokedBy | undefined {
+  if (isKeyRevoked(principal.keyId)) return 'kid'
+  const { generations } = principal
+  if (set.global !== undefined && isBelow(generations[0], set.global.min)) return 'global'
+  if (isClientRevoked(principal, set)) return 'client'
+  if (isBelow(generations[2], set.minOf('u', principal.subject))) return 'subject'
+  if (principal.session !== undefined && set.minOf('s', principal.session) >= 0) return 'sid'
+  if (principal.tokenId !== undefined && set.minOf('j', principal.tokenId) >= 0) return 'jti'
+  for (const id of principal.ancestors) if (set.minOf('j', id) >= 0) return 'jti'
+  return undefined
+}
+
+/** The client itself, and every one that acts: theirs are the generations from the fourth on, outermost first. */
+function isClientRevoked({ clientId, actor, generations }: Principal, set: EntrySet): boolean {
+  if (clientId !== undefined && isBelow(generations[1], set.minOf('c', clientId))) return true
+  let at = 3
+  for (let one: Actor | undefined = actor; one !== undefined; one = one.actor, at++) {
+    if (isBelow(generations[at], set.minOf('c', one.clientId ?? one.subject))) return true
+  }
+  return false
+}
+
+/** A token that does not say its generation is of none: whatever was revoked by generation, it was too. */
+function isBelow(generation: number | undefined, min: number): boolean {
+  return min >= 0 && (generation ?? -1) < min
+}
