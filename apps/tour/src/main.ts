@@ -17,15 +17,30 @@ function parse(argv: readonly string[]): TourArguments | undefined {
   }
 }
 
+/** A closed terminal tells several times, by itself and through npm; a second Ctrl-C is from somebody in a hurry. */
+function listenForStop(): AbortSignal {
+  const stop = new AbortController()
+  process.on('SIGTERM', () => stop.abort())
+  process.on('SIGHUP', () => stop.abort())
+  process.once('SIGINT', () => stop.abort())
+  return stop.signal
+}
+
 async function tour(options: TourArguments): Promise<number> {
+  const stop = listenForStop()
+  const stopped = once(stop, 'abort').then(() => 'stopped' as const)
   // With --json stdout is for the object alone.
   const out = options.json ? process.stderr : process.stdout
   out.write('\n  Countersign: the tour. Everything runs on loopback; every line is a real request.\n\n')
   const fleet = await startFleet(options.dataDir)
-  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]).then(() => 'stopped' as const)
   try {
-    const results = await Promise.race([walk(fleet, steps, (result) => out.write(`${stepLine(result)}\n`)), stopped])
-    if (results === 'stopped') return exitCodes.surprised
+    const walked = walk(fleet, steps, (result) => out.write(`${stepLine(result)}\n`), stop)
+    const results = stop.aborted ? 'stopped' : await Promise.race([walked, stopped])
+    if (results === 'stopped') {
+      await fleet.close()
+      // The step under way would hold the process for seconds, asking a fleet that is gone.
+      process.exit(exitCodes.surprised)
+    }
     out.write(`${summary(fleet, results)}\n`)
     if (options.json) process.stdout.write(`${json(fleet, results)}\n`)
     if (!options.once) {

@@ -23,14 +23,20 @@ export function expectThat(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Surprise(otherwise)
 }
 
-/** Walks the steps in order; a surprise is noted and the walk goes on, since a later step may tell more. */
+/**
+ * Walks the steps in order; a surprise is noted and the walk goes on, since a later step may tell more.
+ * Once `stopped`, no further step begins, and the one under way is not told of: what it met is the end of the fleet.
+ */
 export async function walk<Fleet>(
   fleet: Fleet,
   steps: readonly Step<Fleet>[],
   onStep: (result: StepResult) => void,
+  stopped?: AbortSignal,
 ): Promise<readonly StepResult[]> {
   const results: StepResult[] = []
+  const hasStopped = (): boolean => stopped?.aborted === true
   for (const step of steps) {
+    if (hasStopped()) break
     const startedAt = performance.now()
     let result: StepResult
     try {
@@ -40,6 +46,7 @@ export async function walk<Fleet>(
       const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
       result = { name: step.name, ok: false, detail, ms: performance.now() - startedAt }
     }
+    if (hasStopped()) break
     results.push(result)
     onStep(result)
   }

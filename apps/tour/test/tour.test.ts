@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCanary } from '@countersign/observability/testing'
@@ -21,8 +21,9 @@ afterEach(async () => {
 })
 
 /** Runs the program as `npm start` does. */
-function tour(args: readonly string[]) {
-  const child = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname, ...args])
+function tour(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const main = new URL('../dist/main.js', import.meta.url).pathname
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } })
   children.push(child)
   let stdout = ''
   let stderr = ''
@@ -84,6 +85,20 @@ describe('the tour', () => {
     child.kill('SIGINT')
     expect((await ended).code).toBe(0)
     await expect(get(`${addresses.issuer}/readyz`)).rejects.toThrow()
+  })
+
+  it('that is stopped in the middle ends soon, says nothing of the rest, and leaves nothing behind', async () => {
+    const { child, ended, printed } = tour([], { TMPDIR: dir })
+    await expect.poll(printed, { timeout: 20_000 }).toContain('the service is ready')
+    expect(await readdir(dir)).toHaveLength(1)
+    // A terminal that closes tells more than once.
+    child.kill('SIGHUP')
+    child.kill('SIGHUP')
+    const { code, stdout, stderr } = await ended
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(stdout).not.toContain('FAIL')
+    expect(stdout).not.toContain('the metrics counted it')
+    expect(await readdir(dir)).toEqual([])
   })
 
   it('ends with 2 and its usage when it is called wrongly', async () => {
