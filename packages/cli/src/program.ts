@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { cleanLines } from './clean-text.ts'
 import { addClients } from './commands/clients.ts'
 import { addConsumers } from './commands/consumers.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -35,7 +36,7 @@ function buildProgram(io: CliIo, bind: Bind): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(withoutValues(text)),
+      outputError: (text, write) => write(cleanLines(withoutValues(text))),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })

@@ -106,6 +106,16 @@ describe('wrong usage', () => {
     },
   )
 
+  it.each([['\u001b[2Jx'], ['--\u001b[2Jx'], ['explain', '--profile', '\u001b]0;x\u0007']])(
+    'lets no word act on the terminal: %j',
+    async (...argv) => {
+      const { exitCode, stderr } = await run(argv)
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain('\\u{1b}')
+      expect(stderr).not.toContain('\u001b')
+    },
+  )
+
   it('takes a kid that begins with a dash for a kid', async () => {
     const { exitCode, stderr } = await run(['keys', 'activate', `-${'k'.repeat(42)}`, '--config', '/nowhere/c.json'])
     expect(exitCode).toBe(1)
