@@ -102,6 +102,22 @@ describe('first-party sign-in', () => {
     expect(verified).toEqual([])
   })
 
+  it.each<[how: string, twice: string]>([
+    ['twice', '"identifier":"mallory@example.com"'],
+    ['twice in two spellings', '"\\u0069dentifier" : "mallory@example.com"'],
+    ['twice behind a string with quotes', '"x":"\\"}{\\\\","identifier":"mallory@example.com"'],
+  ])('refuses a member that is there %s', async (_how, twice) => {
+    const whole = JSON.stringify(signInBody())
+    const post = async (body: string): Promise<[number, unknown]> => {
+      const headers = { 'content-type': 'application/json' }
+      const response = await fetch(`${service.url}/auth/sign-in`, { method: 'POST', headers, body })
+      return [response.status, (await jsonOf(response)).error]
+    }
+    expect(await post(`{${twice},${whole.slice(1)}`)).toEqual([400, 'invalid_request'])
+    expect(verified).toEqual([])
+    expect(await post(`{"x":[{"a":1},{"a":2}],"a":{"x":1},${whole.slice(1)}`)).toEqual([200, undefined])
+  })
+
   it('refuses a client that is not first-party', async () => {
     const etl = await service.client({ name: 'etl-2' })
     const answer = await service.postJson('/auth/sign-in', signInBody({ client_id: 'etl-2' }), {
