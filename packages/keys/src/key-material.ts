@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { type KekSource, open, seal } from '@countersign/sealing'
+import { isSealingError, type KekSource, open, seal } from '@countersign/sealing'
 import { importPublicJwk, jwkThumbprint, type PublicJwk } from '@countersign/tokens'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { KeysError } from './keys-error.ts'
@@ -82,7 +82,9 @@ export async function openKey(record: KeyRecord, belonging: Belonging, kek: KekS
     return { publicJwk: jwk, privateKey }
   } catch (error) {
     if (error instanceof KeysError) throw error
-    throw new KeysError('key_not_ours', `the key ${kid} cannot be opened`, { cause: error })
+    // A key-encryption key that may not be read is mended otherwise than one that is wrong.
+    const why = isSealingError(error) ? `: ${error.message}` : ''
+    throw new KeysError('key_not_ours', `the key ${kid} cannot be opened${why}`, { cause: error })
   }
 }
 

@@ -1,3 +1,4 @@
+import { kekFromFile } from '@countersign/sealing'
 import { createVerifier } from '@countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { createKeyRing, type KeyAuditEvent, type KeyRingDocument, type KeyRingStore } from '../src/index.ts'
@@ -138,6 +139,16 @@ describe('a ring is refused', () => {
     const before = await store.read('tokens')
     await expect(openRing({ store, kek: kekOf('kek-2', 2) })).rejects.toMatchObject({ code: 'key_not_ours' })
     expect(await store.read('tokens')).toEqual(before)
+  })
+
+  it('saying why when its key-encryption key cannot be had', async () => {
+    const { ring, store } = await openRing()
+    await ring.close()
+    const kek = kekFromFile('/nowhere/kek')
+    await expect(openRing({ store, kek })).rejects.toMatchObject({
+      code: 'key_not_ours',
+      message: expect.stringContaining('/nowhere/kek does not exist'),
+    })
   })
 })
 
