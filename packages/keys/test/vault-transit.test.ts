@@ -15,11 +15,7 @@ beforeEach(async () => {
   events = []
 })
 afterEach(async () => {
-  for (const ring of rings) {
-    const closing = ring.close()
-    await world.clock.advance(0)
-    await closing
-  }
+  for (const ring of rings) await world.settled(ring.close())
   await world.close()
 })
 
@@ -38,6 +34,7 @@ async function open({ transit, ...options }: Options = {}): Promise<KeyRing> {
   })
   rings.push(ring)
   await world.clock.advance(0)
+  await world.until(() => ring.jwks.document.keys.length > 1)
   return ring
 }
 
@@ -83,6 +80,7 @@ describe('a ring that signs in transit', () => {
     expect(signed().at(-1)).toMatchObject({ key_version: 2 })
     expect(key()).toMatchObject({ min_encryption_version: 1, min_decryption_version: 1 })
     await clock.advance(2420, 5000)
+    await world.until(() => key().min_decryption_version === 2)
     expect(ring.status().keys[0]?.state).toBe('retired')
     expect(key()).toMatchObject({ min_encryption_version: 2, min_decryption_version: 2, min_available_version: 0 })
     expect(kidOf(await ring.sign(claims))).toBe(kidOf(token))
@@ -90,6 +88,7 @@ describe('a ring that signs in transit', () => {
     await clock.advance(3760, 5000)
     expect(await ring.rotate()).toMatchObject({ done: true })
     await clock.advance(2420, 5000)
+    await world.until(() => key().min_available_version === 2)
     expect(key()).toMatchObject({ min_encryption_version: 3, min_decryption_version: 3, min_available_version: 2 })
     expect(signed().every(({ key_version }) => typeof key_version === 'number')).toBe(true)
     await verifierOf(ring).verify(await ring.sign(claims))
@@ -108,6 +107,7 @@ describe('a ring that signs in transit', () => {
     const rotations = world.asked('transit/keys/tokens/rotate')
     await ring.rotate()
     await world.clock.advance(20, 5000)
+    await world.until(() => ring.jwks.document.keys.length === 3)
     expect(world.asked('transit/keys/tokens/rotate')).toBe(rotations)
     expect(ring.jwks.document.keys).toHaveLength(3)
     await verifierOf(ring).verify(await ring.sign(claims))
@@ -141,6 +141,7 @@ describe('a ring that signs in transit', () => {
     const outcome = await ring.revoke(first ?? '', { reason: 'leaked' })
     expect(outcome).toEqual({ revokedKids: [first], activeKid: second })
     await world.clock.advance(20)
+    await world.until(() => key().min_decryption_version === 2)
     expect(key()).toMatchObject({ min_encryption_version: 2, min_decryption_version: 2 })
     expect(kidOf(await ring.sign(claims))).toBe(second)
   })
@@ -289,7 +290,7 @@ async function load(ring: KeyRing, seconds: number, everyMs: number) {
         (error: unknown) => void outcomes.push({ atMs, tookMs: clock.monotonicMs() - atMs, error }),
       ),
     )
-    await clock.advance(everyMs / 1000)
+    await clock.advance(everyMs / 1000, everyMs)
   }
   return {
     outcomes,

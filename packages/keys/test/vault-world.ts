@@ -41,6 +41,10 @@ export interface World {
   client(options?: Partial<VaultClientOptions>): VaultClient
   /** How often a path was asked for. */
   asked(path: string, method?: string): number
+  /** Waits for real work (cryptography on other threads, HTTP) to get there; no time passes but what is due. */
+  until(condition: () => boolean): Promise<void>
+  /** Lets time pass until it settles. */
+  settled<T>(work: Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -115,10 +119,28 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       activity += 1
     }
   }
+  async function settled<T>(work: Promise<T>): Promise<T> {
+    let isOver = false
+    const over = work.finally(() => {
+      isOver = true
+    })
+    over.catch(() => {})
+    while (!isOver) await clock.advance(0.5, 500)
+    return await over
+  }
   return {
     vault,
     clock,
     events,
+    settled,
+    async until(condition) {
+      const deadline = performance.now() + 5_000
+      while (!condition()) {
+        if (performance.now() > deadline) throw new Error(`it never came: ${condition}`)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        await clock.advance(0)
+      }
+    },
     client(more = {}) {
       const client = createVaultClient({
         address: vault.address,
@@ -135,11 +157,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     asked: (path, method) =>
       vault.requests.filter((one) => one.path === path && (method === undefined || one.method === method)).length,
     async close() {
-      for (const client of clients) {
-        const closing = client.close()
-        await clock.advance(1)
-        await closing
-      }
+      for (const client of clients) await settled(client.close())
       await vault.close()
     },
   }
