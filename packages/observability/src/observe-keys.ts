@@ -33,6 +33,7 @@ export type KeysEventLike =
       readonly code: string
       readonly error: unknown
     }
+  | { readonly type: 'signer.failed'; readonly ring: string; readonly error: unknown }
   | {
       readonly type: 'key.unconfirmed'
       readonly ring: string
@@ -91,6 +92,13 @@ export function observeKeys({ metrics, logger }: Observers): (event: KeysEventLi
         return
       case 'store.recovered':
         logger?.info('the key store can be used again', { event: event.type, ring: event.ring })
+        return
+      case 'signer.failed':
+        logger?.warn('the signer could not be told which keys may be closed; it is told again', {
+          event: event.type,
+          ring: event.ring,
+          error: event.error,
+        })
         return
       case 'schedule.failed':
         if (event.step !== 'retire') metrics?.rotations.add({ result: 'error' })

@@ -133,6 +133,7 @@ describe('events of a key ring', () => {
     ],
     [{ type: 'key.age', ring: 'tokens', kid: 'k', level: 'warn', ageSeconds: 5 }, 'warn', { seconds: 5 }, []],
     [{ type: 'key.age', ring: 'tokens', kid: 'k', level: 'page', ageSeconds: 5 }, 'error', { state: 'page' }, []],
+    [{ type: 'signer.failed', ring: 'tokens', error }, 'warn', { error: { message: 'no' } }, []],
     [{ type: 'key.unconfirmed', ring: 'tokens', kid: 'k', missing: ['a'] }, 'warn', { waiting_for: ['a'] }, []],
     [
       { type: 'store.failed', ring: 'tokens', code: 'x', leaseLeftSeconds: 9, error },
