@@ -341,6 +341,25 @@ describe('what answers instead of Vault', () => {
   })
 
   it.each([
+    ['breaks off', 'vault_unavailable', (vault: World['vault']) => Object.assign(vault.switches, { cut: 'body' })],
+    [
+      'never ends',
+      'vault_answer_invalid',
+      (vault: World['vault']) => {
+        vault.switches.tamper = (_path, answer) => ({ ...answer, body: 'x'.repeat(40_000_000) })
+      },
+    ],
+  ])('an answer that %s is no answer, on the wire', async (_what, code, set) => {
+    await open()
+    const client = world.client({ fetch: globalThis.fetch })
+    await client.request(read)
+    set(world.vault)
+    const asked = client.request(write)
+    await expect(asked).rejects.toMatchObject({ code })
+    Object.assign(world.vault.switches, { cut: false, tamper: undefined })
+  })
+
+  it.each([
     ['too much', `"${'x'.repeat(300_000)}"`],
     ['no JSON', '<html>'],
   ])('is refused for %s', async (_what, text) => {
@@ -383,7 +402,7 @@ describe('what answers instead of Vault', () => {
       expect(() => world.client({ timeoutMs })).toThrow(expect.objectContaining({ code: 'vault_misconfigured' }))
     }
     expect(() => world.client({ namespace: 'a\nb' })).toThrow(expect.objectContaining({ code: 'vault_misconfigured' }))
-    await expect(world.client({ auth: vaultToken('') }).request(read)).rejects.toMatchObject({
+    await expect(world.client({ auth: vaultToken('a\nb') }).request(read)).rejects.toMatchObject({
       code: 'vault_misconfigured',
     })
   })

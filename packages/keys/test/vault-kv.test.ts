@@ -1,8 +1,9 @@
 import { startVaultStandIn } from '@countersign-tooling/vault-stand-in'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { KeyRingDocument, KeyRingStore } from '../src/index.ts'
+import { createKeyRing, type KeyRingDocument, type KeyRingStore } from '../src/index.ts'
 import { describeKeyRingStore } from '../src/testing.ts'
 import { appRole, createVaultClient, vaultKv } from '../src/vault.ts'
+import { claims, kekOf } from './ring-fixture.ts'
 import { openWorld, policies, role, type World } from './vault-world.ts'
 
 describeKeyRingStore(
@@ -128,6 +129,22 @@ describe('vaultKv', () => {
     expect(Math.abs(((await store.now?.()) ?? 0) - world.clock.now())).toBeLessThanOrEqual(1)
     await world.clock.advance(60)
     expect(Math.abs(((await store.now?.()) ?? 0) - world.clock.now())).toBeLessThanOrEqual(1)
+  })
+
+  it('stops a ring from rotating when the local clock is more than the skew from Vault, not from signing', async () => {
+    const skewed = await openWorld({ now: () => 1_800_000_000 + 300 })
+    const ring = await createKeyRing({
+      store: vaultKv({ client: skewed.client() }),
+      kek: kekOf(),
+      issuer: 'https://auth.example.com',
+      policy: { accessTokenLifeSeconds: 600 },
+      clock: skewed.clock,
+      scheduler: false,
+    })
+    await expect(ring.rotate()).rejects.toMatchObject({ code: 'clock_skewed' })
+    expect(await ring.sign(claims)).toBeTypeOf('string')
+    await skewed.settled(ring.close())
+    await skewed.close()
   })
 
   it('does not call back for what it has read itself', async () => {

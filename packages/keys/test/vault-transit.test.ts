@@ -216,6 +216,16 @@ describe('what transit must not get away with', () => {
     await expect(open()).rejects.toMatchObject({ code })
   })
 
+  it('an imported key, to which somebody could add a version that they know', async () => {
+    world.vault.asRoot('POST', 'transit/keys/tokens', { type: 'ed25519' })
+    world.vault.switches.tamper = (path, answer) => {
+      if (path !== 'transit/keys/tokens') return answer
+      const { data } = answer.body as { data: object }
+      return { ...answer, body: { data: { ...data, imported_key: true } } }
+    }
+    await expect(open()).rejects.toMatchObject({ code: 'transit_key_unfit' })
+  })
+
   it('an ES256 ring', async () => {
     await expect(open({ algorithm: 'ES256' })).rejects.toMatchObject({ code: 'transit_key_unfit' })
   })

@@ -39,7 +39,7 @@ const longestRetrySeconds = 30
 
 const leaseSchema = z.object({
   auth: z.object({
-    client_token: z.string().min(1).max(8192),
+    client_token: z.string().regex(/^[!-~]{1,8192}$/),
     lease_duration: z.number().nonnegative(),
     renewable: z.boolean(),
   }),

@@ -14,6 +14,9 @@ const keySchema = z.object({
     keys: z.record(z.string().regex(/^[1-9]\d{0,8}$/), z.object({ public_key: z.string() })),
   }),
 })
+const kindSchema = z.object({
+  data: z.object({ type: z.string(), derived: z.boolean().optional(), imported_key: z.boolean().optional() }),
+})
 const signatureSchema = z.object({ data: z.object({ signature: z.string().max(512) }) })
 
 /** A transit key as Vault describes it. */
@@ -32,11 +35,13 @@ const signatureBytes = 64
 
 /** @throws KeysError `transit_key_unfit`, `vault_answer_invalid` */
 export function parseTransitKey(body: unknown, name: string): TransitKey {
-  const described = z.object({ data: z.object({ type: z.string(), derived: z.boolean().optional() }) }).safeParse(body)
+  const described = kindSchema.safeParse(body)
   if (described.success) {
-    const { type, derived } = described.data.data
+    const { type, derived, imported_key } = described.data.data
     if (type !== 'ed25519')
       throw new KeysError('transit_key_unfit', `the transit key ${name} is of type ${type.slice(0, 32)}`)
+    // Somebody outside has known its private half, and could add a version whose private half they know.
+    if (imported_key === true) throw new KeysError('transit_key_unfit', `the transit key ${name} was imported`)
     // Its versions are no keys, but what keys are derived from: there is nothing to publish.
     if (derived === true) throw new KeysError('transit_key_unfit', `the transit key ${name} is derived`)
   }

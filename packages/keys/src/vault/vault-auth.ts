@@ -18,8 +18,8 @@ async function textOf(secret: SecretText, what: string): Promise<string> {
   } catch (error) {
     throw new KeysError('vault_misconfigured', `${what} cannot be read`, { cause: error })
   }
-  if (typeof text !== 'string' || text.trim() === '' || text.length > 16_384) {
-    throw new KeysError('vault_misconfigured', `${what} is empty or too long`)
+  if (typeof text !== 'string' || text.length > 16_384 || !/^[!-~]+$/.test(text.trim())) {
+    throw new KeysError('vault_misconfigured', `${what} is empty, too long, or not printable on one line`)
   }
   return text.trim()
 }
