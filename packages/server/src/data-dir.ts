@@ -1,29 +1,39 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { createKekFile, ensurePrivateDirectory } from '@countersign/sealing'
+import { createKekFile, createPrivateFile, ensurePrivateDirectory } from '@countersign/sealing'
 import type { ResolvedConfig } from './resolve-config.ts'
 import { ServerError } from './server-error.ts'
 
 /**
- * Makes the data directory (0700) and the key-encryption key (0600) of a new token service.
+ * Makes the data directory (0700), the key-encryption key and an empty database (0600) of a new token service.
  * @throws ServerError `already_initialised` when there is a key-encryption key or a database already
  */
 export async function createDataDir(config: ResolvedConfig): Promise<void> {
   for (const file of [config.kekFile, config.databaseFile]) {
     if (existsSync(file)) throw new ServerError('already_initialised', `${file} exists already.`)
   }
-  await ensurePrivateDirectory(config.dataDir)
-  for (const file of [config.kekFile, config.databaseFile, config.auditFile])
-    await ensurePrivateDirectory(dirname(file))
+  for (const directory of ownDirectories(config)) await ensurePrivateDirectory(directory)
+  await ensurePrivateDirectory(dirname(config.kekFile))
   await createKekFile(config.kekFile)
+  await createPrivateFile(config.databaseFile, new Uint8Array())
 }
 
 /**
- * A key-encryption key is never made silently: beside a database, a new one could not open its keys.
- * @throws ServerError `not_initialised`
+ * Neither is ever made silently: beside a database, a new key-encryption key could not open its keys; and without its
+ * database (a volume that is not mounted) a service would begin anew, with other keys and no users.
+ * @throws ServerError `not_initialised`; SealingError `file_unsafe` for a directory that others can enter, or a link
  */
-export function requireDataDir(config: ResolvedConfig): void {
+export async function requireDataDir(config: ResolvedConfig): Promise<void> {
   if (!existsSync(config.kekFile)) {
     throw new ServerError('not_initialised', `There is no key-encryption key at ${config.kekFile}.`)
   }
+  if (!existsSync(config.databaseFile)) {
+    throw new ServerError('not_initialised', `There is no database at ${config.databaseFile}.`)
+  }
+  for (const directory of ownDirectories(config)) await ensurePrivateDirectory(directory)
+}
+
+/** The key-encryption key may rest elsewhere, in a directory that is not ours to judge. */
+function ownDirectories(config: ResolvedConfig): ReadonlySet<string> {
+  return new Set([config.dataDir, dirname(config.databaseFile), dirname(config.auditFile)])
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { ServerError } from './server-error.ts'
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -55,6 +55,7 @@ export async function listen(handler: RequestHandler, options: ListenOptions): P
   server.maxHeadersCount = limits.maxHeaders
   server.maxConnections = limits.maxConnections
   server.timeout = limits.socketTimeoutMs
+  const closeIdle = followConnections(server)
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause: Error): void => {
       reject(
@@ -77,17 +78,45 @@ export async function listen(handler: RequestHandler, options: ListenOptions): P
   return {
     server,
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
-    close: () => drain(server, limits.drainMs),
+    close: () => drain(server, limits.drainMs, closeIdle),
   }
 }
 
-function drain(server: Server, drainMs: number): Promise<void> {
+function drain(server: Server, drainMs: number, closeIdle: () => void): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), drainMs)
     server.close(() => {
       clearTimeout(cut)
       resolve()
     })
-    server.closeIdleConnections()
+    closeIdle()
   })
+}
+
+/**
+ * Node's `closeIdleConnections` leaves a connection alone that has not sent anything yet, so they are counted here.
+ * @returns closes every connection without a request under way, now and whenever one's request has been answered
+ */
+function followConnections(server: Server): () => void {
+  const running = new Map<Socket, number>()
+  let closing = false
+  const count = (socket: Socket, change: number): void => {
+    const requests = (running.get(socket) ?? 0) + change
+    running.set(socket, requests)
+    if (closing && requests === 0) socket.end()
+  }
+  server.on('connection', (socket) => {
+    running.set(socket, 0)
+    socket.once('close', () => running.delete(socket))
+  })
+  server.on('request', ({ socket }, response) => {
+    count(socket, 1)
+    response.once('close', () => {
+      if (running.has(socket)) count(socket, -1)
+    })
+  })
+  return () => {
+    closing = true
+    for (const [socket, requests] of running) if (requests === 0) socket.end()
+  }
 }

@@ -39,11 +39,11 @@ export interface OpenOptions {
  * Opens the store, the key rings (made on the first opening) and the issuer of a configuration. Any number of processes
  * may do so at once.
  *
- * @throws ServerError `not_initialised` without a key-encryption key; StorageError, KeysError, SealingError and
+ * @throws ServerError `not_initialised` without a key-encryption key or a database; StorageError, KeysError, SealingError and
  * ObservabilityError of the parts
  */
 export async function openTokenService(config: ResolvedConfig, options: OpenOptions = {}): Promise<TokenServiceParts> {
-  requireDataDir(config)
+  await requireDataDir(config)
   const { report } = options
   const opened = createUndoStack()
   try {

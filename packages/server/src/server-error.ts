@@ -17,7 +17,7 @@ export const serverRemedies: Readonly<Record<ServerErrorCode, string>> = {
     'Check that the file exists, that this user may read it and that it is valid TypeScript, JavaScript or JSON.',
   config_invalid: 'Correct the named setting; docs/reference/configuration.md lists them all.',
   not_initialised:
-    'Run `countersign init` once for this data directory, or restore its key-encryption key from your backup.',
+    'Run `countersign init` once for a new service; otherwise mount its volume, or restore what is missing from your backup.',
   already_initialised: 'Choose another directory, or remove what is there if you are sure that nobody needs it.',
   address_unavailable: 'Stop what listens there, or choose another port with COUNTERSIGN_PORT.',
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ListeningServer, listen } from '../src/index.ts'
@@ -67,6 +68,21 @@ describe('listen', () => {
     const { url } = await start()
     const taken = listen(() => undefined, { host: '127.0.0.1', port: Number(new URL(url).port) })
     await expect(taken).rejects.toMatchObject({ code: 'address_unavailable' })
+  })
+
+  it('is not held up at the end by a connection that never said anything', async () => {
+    const server = await listen((_request, response) => response.end(), {
+      host: '127.0.0.1',
+      port: 0,
+      limits: { drainMs: 60_000 },
+    })
+    const { hostname, port } = new URL(server.url)
+    const silent = connect(Number(port), hostname)
+    await once(silent, 'connect')
+    const ended = once(silent, 'close')
+    silent.resume()
+    await server.close()
+    await ended
   })
 
   it('lets a running request end, and cuts one that does not', async () => {

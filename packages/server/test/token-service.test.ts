@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createVerifier } from '@countersign/tokens'
@@ -83,6 +83,23 @@ describe('a token service on SQLite', () => {
     await rm(config.kekFile)
     await writeFile(config.databaseFile, '')
     await expect(createDataDir(config)).rejects.toMatchObject({ code: 'already_initialised' })
+  })
+
+  it('does not begin anew when its database is missing', async () => {
+    await createDataDir(config)
+    await (await startTokenService(config, { logDestination: { write: () => undefined } })).close()
+    for (const suffix of ['', '-wal', '-shm']) await rm(config.databaseFile + suffix, { force: true })
+    await expect(openTokenService(config)).rejects.toMatchObject({ code: 'not_initialised' })
+  })
+
+  it('refuses a data directory that others can enter, or that is a link', async () => {
+    await createDataDir(config)
+    await chmod(config.dataDir, 0o777)
+    await expect(openTokenService(config)).rejects.toMatchObject({ code: 'file_unsafe' })
+    await chmod(config.dataDir, 0o700)
+    await rename(config.dataDir, `${config.dataDir}-elsewhere`)
+    await symlink(`${config.dataDir}-elsewhere`, config.dataDir)
+    await expect(openTokenService(config)).rejects.toMatchObject({ code: 'file_unsafe' })
   })
 
   it('keeps its files to itself', async () => {
