@@ -20,6 +20,8 @@ export interface Resource {
 export interface Context {
   readonly issuer: string
   readonly rings: readonly KeyRing[]
+  /** Signs the revocation feed, where there is one. */
+  readonly feedRing: KeyRing | undefined
   readonly stores: IssuerStores
   readonly limits: ResolvedLimits
   readonly clock: Clock
@@ -64,6 +66,7 @@ export function createContext(options: IssuerOptions): Context {
   return {
     issuer: options.issuer,
     rings: options.rings,
+    feedRing: options.feed?.ring,
     stores: options.stores,
     limits,
     clock,

@@ -20,6 +20,7 @@ export const issuerErrorCodes = [
   'name_taken',
   'unknown_user',
   'unknown_client',
+  'unknown_key',
   'already_disabled',
 ] as const
 
@@ -48,6 +49,7 @@ export const remedies: Readonly<Record<IssuerErrorCode, string>> = {
   name_taken: 'Choose another name, or use the existing record.',
   unknown_user: 'Check the identifier: `countersign users list`.',
   unknown_client: 'Check the name: `countersign clients list`.',
+  unknown_key: 'Look the key id up: `countersign keys list`.',
   already_disabled: 'Nothing to do: it was disabled before.',
 }
 

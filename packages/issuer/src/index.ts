@@ -7,8 +7,12 @@ export {
   remedies,
 } from './errors.ts'
 export type { IssuerEvent, OnIssuerEvent } from './events.ts'
+export { consumerConfirmations } from './feed/acknowledge.ts'
+export type { RevocationFeed, Sent } from './feed/feed.ts'
+export type { SnapshotMessage } from './feed/snapshots.ts'
+export { canaryPrefix } from './feed/upkeep.ts'
 export { createIssuer } from './issuer.ts'
-export type { IssuerLimits, IssuerOptions } from './options.ts'
+export type { FeedOptions, IssuerLimits, IssuerOptions } from './options.ts'
 export { passwordBounds } from './passwords.ts'
 export type {
   AuditActor,
@@ -36,6 +40,8 @@ export type {
   UserStore,
 } from './ports.ts'
 export type {
+  AcknowledgeRequest,
+  BlastRadius,
   ClientCredentials,
   ClientCredentialsRequest,
   ClientInfo,
@@ -43,6 +49,7 @@ export type {
   FromOutside,
   Introspection,
   Issuer,
+  Keys,
   NewClient,
   Page,
   ReadyReport,

@@ -5,7 +5,11 @@ import { createClients } from './clients.ts'
 import { type Context, createContext } from './context.ts'
 import { signOut, status } from './current-session.ts'
 import { isIssuerError } from './errors.ts'
+import { acknowledge, liveSeconds } from './feed/acknowledge.ts'
+import { createFeed } from './feed/feed.ts'
+import { startUpkeep } from './feed/upkeep.ts'
 import { introspect, introspectToken } from './introspect.ts'
+import { createKeys } from './keys.ts'
 import { createMergedJwks } from './merged-jwks.ts'
 import { metadata } from './metadata.ts'
 import type { IssuerOptions } from './options.ts'
@@ -17,7 +21,7 @@ import { revoke, revokeToken } from './revoke.ts'
 import { createRunning, type Running } from './running.ts'
 import { createSessions } from './sessions.ts'
 import { signIn } from './sign-in.ts'
-import type { Clients, Issuer, Sessions, TokenAnswer, Users } from './types.ts'
+import type { Clients, Issuer, Keys, Sessions, TokenAnswer, Users } from './types.ts'
 import { createUsers } from './users.ts'
 import { createOwnTokens } from './verify-own.ts'
 
@@ -33,6 +37,10 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const { run } = running
   const knowsOrigin = createBrowserOrigins(context)
   const stopPruning = startPruning(context)
+  const { feed: feedOptions } = options
+  const feed =
+    feedOptions !== undefined && feedOptions.serve !== false ? createFeed(context, feedOptions.ring) : undefined
+  const stopUpkeep = feed === undefined ? undefined : startUpkeep(context, feed)
   const document = metadata(context)
   const jwks = createMergedJwks(context.rings)
 
@@ -50,6 +58,8 @@ export function createIssuer(options: IssuerOptions): Issuer {
     users: runningUsers(context, running),
     clients: runningClients(context, running),
     sessions: runningSessions(context, running),
+    keys: runningKeys(context, running),
+    feed,
     signIn: (request) => grant('sign_in', () => signIn(context, request)),
     clientCredentials: (request) => grant('client_credentials', () => clientCredentials(context, request)),
     refresh: (request) => grant('refresh_token', () => refresh(context, request)),
@@ -66,11 +76,13 @@ export function createIssuer(options: IssuerOptions): Issuer {
     clientAllowsOrigin: (clientId, origin) =>
       run(async () => (await findClient(context, clientId))?.origins.includes(origin) ?? false),
     clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
+    acknowledge: (request) => run(() => acknowledge(context, own, request)),
+    acknowledgements: () => run(() => context.stores.acknowledgements.live(context.now(), liveSeconds)),
     metadata: () => document,
     jwks: () => running.look(jwks),
-    ready: createReady(context, running),
+    ready: createReady(context, running, feed),
     async close() {
-      await Promise.all([running.close(), stopPruning()])
+      await Promise.all([running.close(), stopPruning(), stopUpkeep?.(), feed?.close()])
     },
   }
 }
@@ -92,6 +104,14 @@ function runningClients(context: Context, { run }: Running): Clients {
     list: (page) => run(() => clients.list(page)),
     disable: (name, requested) => run(() => clients.disable(name, requested)),
     rotateSecret: (name, requested) => run(() => clients.rotateSecret(name, requested)),
+  }
+}
+
+function runningKeys(context: Context, { run }: Running): Keys {
+  const keys = createKeys(context)
+  return {
+    blastRadius: (kid, scope) => run(() => keys.blastRadius(kid, scope)),
+    revoke: (kid, requested) => run(() => keys.revoke(kid, requested)),
   }
 }
 

@@ -10,6 +10,10 @@ export const endpointPaths = {
   signIn: '/auth/sign-in',
   signOut: '/auth/sign-out',
   status: '/auth/status',
+  revocations: '/revocations',
+  revocationStream: '/revocations/stream',
+  revocationJwks: '/revocations/jwks.json',
+  acknowledge: '/consumers/ack',
 } as const
 
 /** RFC 8414 section 2: only what exists. `response_types_supported` is required, and empty without a code flow. */
@@ -33,5 +37,8 @@ export function metadata(context: Context): Readonly<Record<string, unknown>> {
     countersign_sign_in_endpoint: issuer + endpointPaths.signIn,
     countersign_sign_out_endpoint: issuer + endpointPaths.signOut,
     countersign_status_endpoint: issuer + endpointPaths.status,
+    ...(context.feedRing === undefined
+      ? undefined
+      : { countersign_revocations_uri: issuer + endpointPaths.revocations }),
   }
 }

@@ -36,12 +36,24 @@ export interface IssuerOptions {
   readonly rings: readonly KeyRing[]
   readonly consumers: ConsumerMatrix
   readonly stores: IssuerStores
+  /** The signed revocation feed for consumers that verify by themselves. @default none */
+  readonly feed?: FeedOptions
   /** Awaited before every answer that issues or revokes something. @default nothing is recorded */
   readonly audit?: IssuerAudit
   /** Called synchronously; what it throws is ignored. */
   readonly onEvent?: OnIssuerEvent
   readonly clock?: Clock
   readonly limits?: IssuerLimits
+}
+
+export interface FeedOptions {
+  /** A ring of its own, made with purpose `feed`: whoever has a token's key must not be able to sign "nothing is revoked". */
+  readonly ring: KeyRing
+  /**
+   * Whether this process serves the feed and looks after it, at `/revocations` and in the background. False for a process
+   * beside a running service, such as a command. @default true
+   */
+  readonly serve?: boolean
 }
 
 export type ResolvedLimits = Required<IssuerLimits> & { readonly throttle: ThrottleRule }
@@ -115,6 +127,14 @@ export function checkRings(options: IssuerOptions): void {
   for (const ring of options.rings) {
     if (ring.issuer !== options.issuer) {
       throw new IssuerError('invalid_option', `rings: the ring "${ring.name}" belongs to another issuer`)
+    }
+  }
+  const { feed } = options
+  if (feed !== undefined) {
+    const isShared = options.rings.some((ring) => ring === feed.ring || ring.name === feed.ring.name)
+    if (isShared) throw new IssuerError('invalid_option', 'feed.ring: the feed needs a ring of its own')
+    if (feed.ring.issuer !== options.issuer) {
+      throw new IssuerError('invalid_option', 'feed.ring: the ring belongs to another issuer')
     }
   }
   for (const consumer of Object.values(options.consumers.consumers)) {

@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import type { RevocationFeed } from './feed/feed.ts'
 import type { Running } from './running.ts'
 import type { ReadyReport } from './types.ts'
 
@@ -6,8 +7,12 @@ const deadlineMs = 2_000
 /** Looking writes to the store, and anybody may ask. */
 const keptMs = 500
 
-/** Ready when the store answers within 2 s, every ring can sign and nobody is closing. */
-export function createReady(context: Context, running: Running): () => Promise<ReadyReport> {
+/** Ready when the store answers within 2 s, every ring can sign, the feed is fresh and nobody is closing. */
+export function createReady(
+  context: Context,
+  running: Running,
+  feed: RevocationFeed | undefined,
+): () => Promise<ReadyReport> {
   let lookedAtMs = Number.NEGATIVE_INFINITY
   let report: Promise<ReadyReport> | undefined
   return () => {
@@ -15,15 +20,19 @@ export function createReady(context: Context, running: Running): () => Promise<R
     const nowMs = context.clock.monotonicMs()
     if (report === undefined || nowMs - lookedAtMs > keptMs) {
       lookedAtMs = nowMs
-      report = look(context)
+      report = look(context, feed)
     }
     return report
   }
 }
 
-async function look(context: Context): Promise<ReadyReport> {
-  const checks = { store: (await storeAnswers(context)) ? 'ok' : 'failed', keys: canSign(context) ? 'ok' : 'failed' }
-  return { status: checks.store === 'ok' && checks.keys === 'ok' ? 'ready' : 'unready', checks }
+async function look(context: Context, feed: RevocationFeed | undefined): Promise<ReadyReport> {
+  const checks = {
+    store: (await storeAnswers(context)) ? 'ok' : 'failed',
+    keys: canSign(context) ? 'ok' : 'failed',
+    ...(feed === undefined ? undefined : { feed: feed.isFresh ? 'ok' : 'failed' }),
+  }
+  return { status: Object.values(checks).every((state) => state === 'ok') ? 'ready' : 'unready', checks }
 }
 
 function storeAnswers(context: Context): Promise<boolean> {

@@ -122,7 +122,8 @@ async function store(context: Context, what: Revocable, actor: AuditActor): Prom
     case 'key': {
       const { revokedKids } = await what.ring.revoke(what.kid, { actor, ...what.options })
       // A store that holds the ring as well has appended them with it; this is for rings that rest elsewhere.
-      await stores.revocations.append(keyEntries(what.ring, revokedKids), now)
+      // The feed's own key is no token's key: as a successor in the feed it would be taken for one.
+      if (what.ring !== context.feedRing) await stores.revocations.append(keyEntries(what.ring, revokedKids), now)
       return true
     }
   }

@@ -18,8 +18,17 @@ export interface Granted {
 export function decideTarget(context: Context, client: ClientRecord, by: ObtainedBy, target: Target): Granted {
   const named = namedResource(context, target) ?? onlyResource(context, client, by)
   const resource = usable(client, named)
-  if (!resource.consumer.obtainedBy.includes(by)) throw refusal('audience_not_this_way')
+  if (!resource.consumer.obtainedBy.includes(by)) {
+    if (!isOwn(client, resource, by)) throw refusal('audience_not_this_way')
+    if (target.scope !== undefined) throw refusal('scope_not_allowed')
+    return { resource, scope: '' }
+  }
   return { resource, scope: decideScope(client, resource, target.scope) }
+}
+
+/** A consumer's own client may always get a token without scopes for it: what it acknowledges the feed with. */
+function isOwn(client: ClientRecord, { consumer }: Resource, by: ObtainedBy): boolean {
+  return by === 'client-credentials' && client.name === consumer.audience
 }
 
 /** @throws IssuerError `invalid_target` when the client may not use it (any more) */
@@ -48,7 +57,8 @@ function onlyResource(context: Context, client: ClientRecord, by: ObtainedBy): R
   let only: Resource | undefined
   for (const audience of client.audiences) {
     const resource = context.resources.get(audience)
-    if (resource === undefined || !resource.consumer.obtainedBy.includes(by)) continue
+    if (resource === undefined) continue
+    if (!resource.consumer.obtainedBy.includes(by) && !isOwn(client, resource, by)) continue
     if (only !== undefined) throw refusal('audience_missing')
     only = resource
   }

@@ -1,5 +1,7 @@
 import type { PublishedJwks } from '@countersign/keys'
-import type { AuditActor, GrantType, SessionEndReason } from './ports.ts'
+import type { Acknowledgement } from '@countersign/revocation'
+import type { RevocationFeed } from './feed/feed.ts'
+import type { AuditActor, GrantType, LiveTokens, SessionEndReason } from './ports.ts'
 
 /** How a client showed who it is: exactly one way per request (RFC 6749 section 2.3). */
 export type ClientCredentials =
@@ -212,6 +214,44 @@ export interface Sessions {
   revoke(id: string, requested?: Requested): Promise<boolean>
 }
 
+/** What a compromise of a key takes with it. */
+export interface BlastRadius {
+  /** What counts as known to the thief: the one key, or every private key of the store. */
+  readonly scope: 'store' | 'key'
+  readonly rings: readonly { readonly ring: string; readonly kids: readonly string[] }[]
+  /** Living tokens of these keys, by key and consumer: they are refused from then on. */
+  readonly live: readonly LiveTokens[]
+}
+
+/** For the operator, after a compromise. */
+export interface Keys {
+  /** What {@link Keys.revoke} would reach; changes nothing. @param scope `store` by default @throws IssuerError `unknown_key` */
+  blastRadius(kid: string, scope?: 'store' | 'key'): Promise<BlastRadius>
+  /**
+   * Withdraws the key for good and tells every verifier, with the key that signs instead. With `store` (the default) all
+   * keys of all rings go, the feed's own too. Sessions stay: refresh tokens are not signed.
+   * @throws IssuerError `unknown_key`
+   */
+  revoke(
+    kid: string,
+    options: { readonly reason: string; readonly scope?: 'store' | 'key' } & Requested,
+  ): Promise<
+    BlastRadius & {
+      readonly revoked: readonly {
+        readonly ring: string
+        readonly revokedKids: readonly string[]
+        readonly activeKid: string
+      }[]
+    }
+  >
+}
+
+/** What a consumer holds, and who says so: a client with its secret, or an access token of the consumer's own. */
+export type AcknowledgeRequest = { readonly acknowledgement: Acknowledgement } & (
+  | FromOutside
+  | { readonly token: string }
+)
+
 export interface ReadyReport {
   readonly status: 'ready' | 'degraded' | 'unready'
   /** By part, such as `store: 'ok'`. No secrets: anybody can read it. */
@@ -224,6 +264,9 @@ export interface Issuer {
   readonly users: Users
   readonly clients: Clients
   readonly sessions: Sessions
+  readonly keys: Keys
+  /** The revocation feed; undefined where this process does not serve it. */
+  readonly feed: RevocationFeed | undefined
   /** First-party sign-in. @throws IssuerError */
   signIn(request: SignInRequest): Promise<TokenAnswer>
   /** RFC 6749 section 4.4. @throws IssuerError */
@@ -253,6 +296,10 @@ export interface Issuer {
   clientAllowsOrigin(clientId: string, origin: string): Promise<boolean>
   /** The canonical id of a client given by id or name. */
   clientIdOf(clientIdOrName: string): Promise<string | undefined>
+  /** Stores what a consumer acknowledges. @throws IssuerError `invalid_client`, `unauthorized_client`, `invalid_target` */
+  acknowledge(request: AcknowledgeRequest): Promise<void>
+  /** What live consumers acknowledged, with when. */
+  acknowledgements(): Promise<readonly (Acknowledgement & { readonly at: number })[]>
   /** RFC 8414. */
   metadata(): Readonly<Record<string, unknown>>
   /** The public keys of all token rings, as they are now. */

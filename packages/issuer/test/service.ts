@@ -57,7 +57,7 @@ export function testClock(): TestClock {
   }
 }
 
-export function memoryKek(): KeyRingOptions['kek'] {
+export function memoryKek(): NonNullable<KeyRingOptions['kek']> {
   const kek = { id: 'kek-of-this-test', secret: new Uint8Array(randomBytes(32)) }
   return { current: async () => kek, find: async (id) => (id === kek.id ? kek : undefined) }
 }
@@ -68,6 +68,7 @@ export interface Service {
   readonly stores: IssuerStores
   readonly clock: TestClock
   readonly rings: readonly KeyRing[]
+  readonly feedRing: KeyRing | undefined
   readonly events: IssuerEvent[]
   readonly audits: IssuerAuditEvent[]
   readonly server: Server
@@ -96,6 +97,8 @@ export interface ServiceOptions {
   readonly stores?: IssuerStores
   readonly limits?: IssuerLimits
   readonly routes?: IssuerRoutesOptions
+  /** With a revocation feed. */
+  readonly feed?: boolean
   readonly algorithms?: readonly ('EdDSA' | 'ES256')[]
   readonly wrap?: (handler: RouteHandler) => RouteHandler
 }
@@ -128,7 +131,19 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const events: IssuerEvent[] = []
   const audits: IssuerAuditEvent[] = []
   let auditFault: Error | undefined
-  const stores = options.stores ?? memoryIssuerStores()
+  const stores = options.stores ?? memoryIssuerStores(clock.now)
+  const feedRing =
+    options.feed === true
+      ? await createKeyRing({
+          store: memoryKeyRingStore(),
+          kek: memoryKek(),
+          issuer: issuerUrl,
+          name: 'feed',
+          purpose: 'feed',
+          policy: { accessTokenLifeSeconds: 60 },
+          scheduler: false,
+        })
+      : undefined
   const issuer = createIssuer({
     issuer: issuerUrl,
     rings,
@@ -142,6 +157,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       },
     },
     onEvent: (event) => events.push(event),
+    ...(feedRing === undefined ? {} : { feed: { ring: feedRing } }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const routes = issuerRoutes(issuer, { onEvent: (event) => events.push(event), ...options.routes })
@@ -160,6 +176,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     stores,
     clock,
     rings,
+    feedRing,
     events,
     audits,
     server,
@@ -184,7 +201,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     },
     async close() {
       await issuer.close()
-      await Promise.all(rings.map((ring) => ring.close()))
+      await Promise.all([...rings, ...(feedRing === undefined ? [] : [feedRing])].map((ring) => ring.close()))
       server.closeAllConnections()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },

@@ -43,6 +43,18 @@ export function answer(exchange: Exchange, status: number, body: unknown): void 
   send(exchange, status, JSON.stringify(body), 'application/json', 'no-store')
 }
 
+export function sendBytes(
+  { response, headers }: Exchange,
+  status: number,
+  bytes: Uint8Array,
+  type: string,
+  cacheControl: string,
+): void {
+  const all = ['Content-Type', type, 'Content-Length', String(bytes.length), 'Cache-Control', cacheControl, ...headers]
+  response.writeHead(status, [...all, 'X-Content-Type-Options', 'nosniff'])
+  response.end(bytes)
+}
+
 export function send(exchange: Exchange, status: number, text: string, type: string, cacheControl: string): void {
   const { response, headers } = exchange
   const length = Buffer.byteLength(text)

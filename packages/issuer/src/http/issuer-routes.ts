@@ -9,9 +9,11 @@ import { PeerGone } from './body.ts'
 import { createRefreshCookies } from './cookies.ts'
 import { answerPreflight } from './cors.ts'
 import { answer, type Exchange, type Face, type Handler } from './exchange.ts'
+import { feedRoutes } from './feed-routes.ts'
 import { HttpRefused, statusOf } from './http-refused.ts'
 import { errorsRoute, healthRoute, jwksRoute, metadataRoute } from './public-routes.ts'
 import { signInRoute, signOutRoute, statusRoute } from './sign-in-routes.ts'
+import { createStreams } from './streams.ts'
 import { authorizeRoute, introspectRoute, revokeRoute, tokenRoute } from './token-routes.ts'
 
 export interface IssuerRoutesOptions {
@@ -26,6 +28,8 @@ export interface IssuerRoutesOptions {
   readonly basePath?: string
   /** The page that `error_uri` leads to; the code is appended as `#code`. @default a page of the service's own */
   readonly errorsUrl?: string
+  /** `GET /revocations/stream`s open at once; one more is answered 503. 1 to 100,000. @default 2_000 */
+  readonly maxStreams?: number
   /** Faults of the HTTP face, and requests refused before they reach the issuer. */
   readonly onEvent?: OnIssuerEvent
 }
@@ -66,6 +70,7 @@ const optionsShape = z.strictObject({
     .regex(/^(?:\/[A-Za-z0-9._~-]+)*$/)
     .optional(),
   errorsUrl: z.url().optional(),
+  maxStreams: z.int().min(1).max(100_000).default(2_000),
 })
 
 /**
@@ -91,7 +96,10 @@ export function issuerRoutes(issuer: Issuer, options: IssuerRoutesOptions = {}):
     trustedProxyHops: parsed.data.trustedProxyHops,
     errorsUrl: parsed.data.errorsUrl ?? `${issuer.issuer}/oauth/errors`,
   }
-  const routes = routeTable(base, issuerPath, ready)
+  const routes = new Map([
+    ...routeTable(base, issuerPath, ready),
+    ...feedRouteTable(base, issuer.feed, parsed.data.maxStreams),
+  ])
 
   return (request, response, next) => {
     const target = targetOf(request)
@@ -187,6 +195,21 @@ function routeTable(base: string, issuerPath: string, ready: IssuerRoutesOptions
     [`${base}/healthz`, get(healthRoute)],
     [`${base}/readyz`, get(readyRoute(ready))],
   ])
+}
+
+/** A slow reader is cut rather than held for longer. What waits is the same memory for all readers. */
+const maxWaitingBytes = 4_194_304
+
+function feedRouteTable(base: string, feed: Issuer['feed'], maxStreams: number): readonly [string, Route][] {
+  if (feed === undefined) return []
+  const routes = feedRoutes(feed, createStreams(feed, { maxStreams, maxWaitingBytes }))
+  const onlyGet = { methods: { GET: routes.stream }, allow: 'GET, OPTIONS' }
+  return [
+    [base + endpointPaths.revocations, get(routes.revocations)],
+    [base + endpointPaths.revocationStream, get(routes.stream, onlyGet)],
+    [base + endpointPaths.revocationJwks, get(routes.jwks)],
+    [base + endpointPaths.acknowledge, post(routes.acknowledge, false)],
+  ]
 }
 
 function readyRoute(also: IssuerRoutesOptions['ready']): Handler {

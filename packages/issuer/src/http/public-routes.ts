@@ -1,5 +1,6 @@
+import type { PublishedJwks } from '@countersign/keys'
 import { issuerErrorCodes, remedies } from '../errors.ts'
-import { answer, type Handler, send } from './exchange.ts'
+import { answer, type Exchange, type Handler, send } from './exchange.ts'
 
 /** RFC 8414 section 3; the same document where OpenID verifiers look for it. */
 export const metadataRoute: Handler = async (exchange) => {
@@ -9,8 +10,9 @@ export const metadataRoute: Handler = async (exchange) => {
 }
 
 /** The JWKS with the ring's own cache headers. */
-export const jwksRoute: Handler = async ({ face, request, response, headers }) => {
-  const jwks = face.issuer.jwks()
+export const jwksRoute: Handler = async (exchange) => sendJwks(exchange, exchange.face.issuer.jwks())
+
+export function sendJwks({ request, response, headers }: Exchange, jwks: PublishedJwks): void {
   const own = Object.entries(jwks.headers).flat()
   if (isNotModified(request.headers['if-none-match'], jwks.etag)) {
     response.writeHead(304, [...own.filter((_, index) => own[index - (index % 2)] !== 'Content-Type'), ...headers])
@@ -23,7 +25,7 @@ export const jwksRoute: Handler = async ({ face, request, response, headers }) =
 }
 
 /** RFC 9110 section 13.1.2: the weak comparison. */
-function isNotModified(asked: string | undefined, etag: string): boolean {
+export function isNotModified(asked: string | undefined, etag: string): boolean {
   if (asked === undefined) return false
   if (asked.trim() === '*') return true
   return asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
