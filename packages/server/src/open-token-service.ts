@@ -1,14 +1,14 @@
 import type { ConsumerMatrix } from '@countersign/consumers'
-import { createIssuer, type Issuer, type IssuerLimits } from '@countersign/issuer'
+import { consumerConfirmations, createIssuer, type Issuer, type IssuerLimits } from '@countersign/issuer'
 import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing, publicJwksProbe } from '@countersign/keys'
 import { openAuditLog, type Reporter } from '@countersign/observability'
 import { type KekSource, kekFromFile } from '@countersign/sealing'
 import { openSqlite, type SqliteDatabase } from '@countersign/storage/sqlite'
-import type { Clock } from '@countersign/tokens'
+import { type Clock, systemClock } from '@countersign/tokens'
 import type { KeysConfig } from './config.ts'
 import { requireDataDir } from './data-dir.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
-import { planRings, type RingPlan } from './rings.ts'
+import { feedLifeSeconds, feedRingName, planRings, type RingPlan } from './rings.ts'
 import { createUndoStack } from './undo-stack.ts'
 
 /** The parts of a token service over its store, without a listening socket: what the command line works with. */
@@ -18,6 +18,8 @@ export interface TokenServiceParts {
   readonly issuer: Issuer
   /** One for each algorithm that the matrix uses. */
   readonly rings: readonly KeyRing[]
+  /** Signs the revocation feed, and nothing else. */
+  readonly feedRing: KeyRing
   /** Reads and writes the store for real. @throws StorageError why it cannot */
   check(): Promise<void>
   close(): Promise<void>
@@ -26,6 +28,8 @@ export interface TokenServiceParts {
 export interface OpenOptions {
   /** Whether this process rotates keys when they are due. @default false: a command beside a running service does not */
   readonly scheduler?: boolean
+  /** Whether this process serves the revocation feed and looks after the log. @default the same as `scheduler` */
+  readonly feed?: boolean
   /** Where events go. @default nowhere */
   readonly report?: Reporter
   /** Called once when the store can write no more; the process should end. */
@@ -59,9 +63,12 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
       opened.push(() => ring.close())
       rings.push(ring)
     }
+    const feedRing = await openFeedRing({ config, options, kek, database, audit })
+    opened.push(() => feedRing.close())
     const issuer = createIssuer({
       issuer: config.issuer,
       rings,
+      feed: { ring: feedRing, serve: options.feed ?? options.scheduler ?? false },
       consumers: config.consumers,
       stores: database.stores.issuer,
       audit,
@@ -75,6 +82,7 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
       consumers: config.consumers,
       issuer,
       rings,
+      feedRing,
       check: () => database.check(),
       close: () => opened.undo(),
     }
@@ -110,7 +118,25 @@ function openRing(plan: RingPlan, { config, options, kek, database, audit }: Rin
     algorithm: plan.algorithm,
     policy: keyPolicy(config.keys, plan.accessTokenLifeSeconds),
     audit,
-    confirmations: publicJwksProbe(config.keys.publicJwksUrls ?? []),
+    confirmations: [
+      publicJwksProbe(config.keys.publicJwksUrls ?? []),
+      consumerConfirmations(database.stores.issuer.acknowledgements, () => (options.clock ?? systemClock).now()),
+    ],
+    scheduler: options.scheduler ?? false,
+    ...(options.report === undefined ? {} : { onEvent: options.report.keys }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  })
+}
+
+function openFeedRing({ config, options, kek, database, audit }: RingSurroundings): Promise<KeyRing> {
+  return createKeyRing({
+    store: database.stores.keys,
+    kek,
+    issuer: config.issuer,
+    name: feedRingName,
+    purpose: 'feed',
+    policy: keyPolicy(config.keys, feedLifeSeconds),
+    audit,
     scheduler: options.scheduler ?? false,
     ...(options.report === undefined ? {} : { onEvent: options.report.keys }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),

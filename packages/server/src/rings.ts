@@ -1,5 +1,11 @@
 import type { ConsumerMatrix } from '@countersign/consumers'
 
+/** The feed's own ring, in the same store under a name of its own; its keys are never in the JWKS of tokens. */
+export const feedRingName = 'feed'
+
+/** Heads are read once, at once; a key's successor is known long before it signs. */
+export const feedLifeSeconds = 60
+
 export interface RingPlan {
   readonly name: string
   readonly algorithm: 'EdDSA' | 'ES256'

@@ -63,11 +63,13 @@ export async function startTokenService(
       },
     })
     opened.push(() => parts.close())
-    const stopFollowing = report.followRings(parts.rings)
+    const stopFollowing = report.followRings([...parts.rings, parts.feedRing])
     opened.push(async () => stopFollowing())
 
     const { http, url } = await listenFor(parts, config, report)
     opened.push(() => http.close())
+    // Before the server: its streams would hold it open for as long as running requests may take.
+    opened.push(async () => parts.issuer.feed?.close())
     const metricsServer = await startMetrics(config, metrics.registry)
     if (metricsServer !== undefined) opened.push(() => metricsServer.close())
 
