@@ -37,6 +37,8 @@ export interface KeySource {
    * @throws TokenRejected `keys_unavailable` when no key set could ever be read
    */
   load(kid: string): Promise<PublicJwk | undefined>
+  /** The ids of the keys held in memory now, for reports; absent where the source cannot say. */
+  kids?(): readonly string[]
 }
 
 /** A private key's one ability. What `keys` and foreign signers (an HSM, Vault) implement. */

@@ -11,6 +11,7 @@ import { TokenRejected } from './rejection.ts'
 /** The keys of an issuer's JWKS, kept in memory and read again in time. */
 export interface RemoteJwks extends KeySource {
   readonly ready: boolean
+  kids(): readonly string[]
   /**
    * Reads the set now, or joins a reading under way. For start-up and for operators: it is not held back by the limits
    * on fetches, so nothing that a stranger sends may cause it.
@@ -76,6 +77,10 @@ class JwksReader implements RemoteJwks {
 
   get(kid: string): PublicJwk | undefined {
     return this.#usable()?.keys.get(kid)?.key
+  }
+
+  kids(): readonly string[] {
+    return [...(this.#usable()?.keys.keys() ?? [])]
   }
 
   async load(kid: string): Promise<PublicJwk | undefined> {

@@ -20,5 +20,5 @@ export function staticKeys(jwks: unknown): KeySource {
     if (byKid.has(key.kid)) throw new TokensError('bad_key', 'Two keys have the same kid.')
     byKid.set(key.kid, key)
   }
-  return { get: (kid) => byKid.get(kid), load: async (kid) => byKid.get(kid) }
+  return { get: (kid) => byKid.get(kid), load: async (kid) => byKid.get(kid), kids: () => [...byKid.keys()] }
 }
