@@ -9,6 +9,7 @@ export const revocationErrorCodes = [
   'gap',
   'replayed',
   'drifted',
+  'clock_skew',
   'feed_unreachable',
   'feed_refused',
   'acknowledgement_failed',
@@ -30,6 +31,8 @@ export const revocationRemedies: Readonly<Record<RevocationErrorCode, string>> =
   replayed: 'If it repeats, look for a cache or proxy that serves old answers of the feed: they must live 1 s at most.',
   drifted:
     "Nothing to do for one: the snapshot repairs it. If it repeats, compare the issuer's processes and versions.",
+  clock_skew:
+    "Synchronise the clocks of this machine and of the issuer's store (NTP): they differ by more than a minute.",
   feed_unreachable: "Check the feed's URL, the network and the issuer's health; consumers go on by what they hold.",
   feed_refused: "Check the feed's URL: the issuer answers, but has no feed there for us.",
   acknowledgement_failed: "Check the consumer's client and its token: an acknowledgement needs one of that consumer.",

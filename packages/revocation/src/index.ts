@@ -7,7 +7,13 @@ export {
   revocationErrorCodes,
   revocationRemedies,
 } from './errors.ts'
+export type { FeedEvent, FeedPath } from './feed-events.ts'
+export { type KeyNews, withFeedKeys } from './feed-keys.ts'
+export { followRevocations, type RevocationFollower } from './follow-revocations.ts'
+export type { FollowLimits, FollowOptions } from './follower-options.ts'
+export type { Freshness, FreshnessLevel, FreshnessPolicy } from './freshness.ts'
 export { type FeedHead, feedMediaType, feedType } from './head.ts'
+export type { GetToken } from './internal/acknowledger.ts'
 export type { Acknowledgement, AcknowledgementStore, FeedRead, RevocationLog } from './ports.ts'
 export { comparePositions, readPosition, writePosition } from './position-text.ts'
 export { type FeedMessage, type ReadMessageOptions, readMessage } from './read-message.ts'

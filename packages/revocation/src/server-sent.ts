@@ -9,6 +9,5 @@ import { writePosition } from './position-text.ts'
  * @param holds the head's position, or that of the delta's last event where it ends before
  */
 export function writeServerSent(message: string, holds: FeedPosition): string {
-  const lines = message.endsWith('\n') ? `${message.slice(0, -1).replaceAll('\n', '\ndata:')}\ndata:` : message
-  return `id:${writePosition(holds)}\ndata:${lines}\n\n`
+  return `id:${writePosition(holds)}\ndata:${message.replaceAll('\n', '\ndata:')}\n\n`
 }

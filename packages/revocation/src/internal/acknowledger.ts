@@ -1,0 +1,92 @@
+import type { Clock } from '@countersign/tokens'
+import { isRevocationError, RevocationError } from '../errors.ts'
+import type { FeedEvent } from '../feed-events.ts'
+import type { Acknowledgement } from '../ports.ts'
+
+const everyMs = 30_000
+
+/** Gets an access token for the consumer's own client; `rejected` when the last one was refused. */
+export type GetToken = (request: {
+  readonly reason: 'initial' | 'rejected'
+  readonly signal: AbortSignal
+}) => Promise<string>
+
+export interface AcknowledgerOptions {
+  readonly url: URL
+  readonly getToken: GetToken
+  readonly fetch: typeof fetch
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  readonly report: (event: FeedEvent) => void
+  /** `undefined` while there is nothing to acknowledge. */
+  readonly state: () => Acknowledgement | undefined
+}
+
+export interface Acknowledger {
+  idle(): Promise<void>
+}
+
+/** Tells the issuer what is held: now, and every 30 s until the signal. */
+export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
+  const { clock, signal, report } = options
+  let current: Promise<void> = Promise.resolve()
+  let cancel: () => void = () => {}
+  const turn = (): void => {
+    if (signal.aborted) return
+    current = acknowledge(options).then(
+      (done) => {
+        if (done === undefined || signal.aborted) return
+        report({ type: 'feed_acknowledged', position: done.position, kids: done.kids.length })
+      },
+      (error: RevocationError) => {
+        if (!signal.aborted) report({ type: 'feed_failed', via: 'acknowledgement', error })
+      },
+    )
+    cancel = clock.after(everyMs, turn)
+  }
+  signal.addEventListener('abort', () => cancel(), { once: true })
+  turn()
+  return { idle: () => current }
+}
+
+async function acknowledge(options: AcknowledgerOptions): Promise<Acknowledgement | undefined> {
+  const state = options.state()
+  if (state === undefined) return undefined
+  const abort = new AbortController()
+  const stop = (): void => abort.abort()
+  options.signal.addEventListener('abort', stop, { once: true })
+  const cancel = options.clock.after(options.timeoutMs, stop)
+  try {
+    let status = await post(options, state, 'initial', abort.signal)
+    if (status === 401) status = await post(options, state, 'rejected', abort.signal)
+    if (status >= 200 && status < 300) return state
+    throw new RevocationError('acknowledgement_failed', `The acknowledgement was answered with status ${status}.`)
+  } catch (cause) {
+    if (isRevocationError(cause)) throw cause
+    throw new RevocationError('acknowledgement_failed', 'The acknowledgement could not be sent.', { cause })
+  } finally {
+    cancel()
+    options.signal.removeEventListener('abort', stop)
+  }
+}
+
+async function post(
+  { url, getToken, fetch: send }: AcknowledgerOptions,
+  state: Acknowledgement,
+  reason: 'initial' | 'rejected',
+  signal: AbortSignal,
+): Promise<number> {
+  const token = await getToken({ reason, signal })
+  const response = await send(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify(state),
+    redirect: 'manual',
+    credentials: 'omit',
+    cache: 'no-store',
+    signal,
+  })
+  await response.body?.cancel()
+  return response.status
+}
