@@ -243,6 +243,18 @@ describe('retries', () => {
     expect(value).toMatchObject({ status: 404 })
   })
 
+  it('go on after others have given up asking', async () => {
+    await open()
+    const client = world.client({ random: () => 0.999 })
+    await client.request(read)
+    world.vault.switches.cut = 'reset'
+    const asked = client.request(read)
+    await world.clock.advance(0.8)
+    expect(world.events.at(-1)).toMatchObject({ type: 'vault.unavailable' })
+    world.vault.switches.cut = false
+    expect((await outcome(asked, 1)).value).toMatchObject({ status: 404 })
+  })
+
   it('never repeat a rotation whose outcome is not known, but do one that Vault refused to begin', async () => {
     await open()
     const client = world.client()

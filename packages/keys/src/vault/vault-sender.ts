@@ -75,7 +75,9 @@ export function createSender({ exchange, breaker, clock, random, timeoutMs }: Se
     const endMs = clock.monotonicMs() + withinMs
     const leftMs = (): number => endMs - clock.monotonicMs()
     for (let tries = 1; ; tries += 1) {
-      if (breaker.isOpen && !(patient && leftMs() > 0 && (await breaker.closed(leftMs())))) {
+      // Who had begun before it opened has its tries all the same: a short outage should not fail a command.
+      const held = breaker.isOpen && (patient || tries === 1)
+      if (held && !(patient && leftMs() > 0 && (await breaker.closed(leftMs())))) {
         throw unavailable('it did not answer lately; it is asked every second whether it does again')
       }
       const outcome = await attempt(request, headers, {
