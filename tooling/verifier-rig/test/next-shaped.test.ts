@@ -43,9 +43,11 @@ async function startNextShaped(): Promise<string> {
     const headers = Object.entries(incoming.headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((one) => [name, one] as [string, string]),
     )
-    serve(new Request(`http://${incoming.headers.host}${incoming.url}`, { headers })).then(async (answer) => {
-      outgoing.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
-    })
+    serve(new Request(`http://${incoming.headers.host}${incoming.url}`, { headers }))
+      .then(async (answer) => {
+        outgoing.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
+      })
+      .catch(() => outgoing.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   cleanUp.push(() => server.close())
