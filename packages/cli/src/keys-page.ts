@@ -1,3 +1,4 @@
+import type { Issuer } from '@countersign/issuer'
 import type { KeyRing, KeyStatus } from '@countersign/keys'
 import type { Page } from './output.ts'
 import type { Cell, Tone } from './table.ts'
@@ -81,4 +82,24 @@ export function writeStatus(page: Page, rings: readonly KeyRing[], now: number):
         .map((key) => ['retiring', `${key.kid} ${nextStep(key, ring, now)}`] as const),
     ])
   }
+}
+
+type Acknowledged = Awaited<ReturnType<Issuer['acknowledgements']>>
+
+/** Which consumers follow the feed, and whether each process of theirs holds the keys that are published. */
+export function writeAcknowledged(page: Page, all: Acknowledged, rings: readonly KeyRing[], now: number): void {
+  if (all.length === 0) return
+  const published = rings.flatMap((ring) => ring.status().keys.filter(({ state }) => state === 'published'))
+  const rows = all.map(({ consumer, instance, kids, position, at }): Cell[] => {
+    const lacks = published.filter(({ kid }) => !kids.includes(kid))
+    return [
+      consumer,
+      instance,
+      lacks.length === 0 ? { text: 'yes', tone: 'good' } : { text: 'not yet', tone: 'warning' },
+      `${position.epoch}.${position.seq}`,
+      fromNow(at, now),
+    ]
+  })
+  page.line('')
+  page.table(['consumer', 'instance', 'holds the next key', 'feed', 'heard'], rows, '')
 }

@@ -18,6 +18,8 @@ export interface Output {
   readonly json: boolean
   /** Once a command: the document with `--json`, else what `write` puts on the page. */
   result(document: unknown, write: (page: Page) => void): void
+  /** For people only, before the result: nothing with `--json`. */
+  preview(write: (page: Page) => void): void
   /** Progress and hints, on stderr; silent with `--quiet` and `--json`. */
   note(text: string): void
   /** Something to look at, on stderr, also with `--quiet`. */
@@ -55,6 +57,9 @@ export function createOutput(io: CliIo, { json, quiet }: OutputOptions): Output 
     result(document, write) {
       if (json) io.stdout.write(`${cleanJson(document)}\n`)
       else write(pageOn((text) => io.stdout.write(text), colours))
+    },
+    preview(write) {
+      if (!json) write(pageOn((text) => io.stdout.write(text), colours))
     },
     note(text) {
       if (!quiet && !json) io.stderr.write(`${paint(cleanLines(text), 'faint', errorColours)}\n`)

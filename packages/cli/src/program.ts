@@ -8,6 +8,7 @@ import { addExplain } from './commands/explain.ts'
 import { addInit } from './commands/init.ts'
 import { addKeys } from './commands/keys.ts'
 import { addServe } from './commands/serve.ts'
+import { addSessions } from './commands/sessions.ts'
 import { addToken } from './commands/token.ts'
 import { addUsers } from './commands/users.ts'
 import { type Act, type Bind, createContext, type GlobalOptions } from './context.ts'
@@ -53,6 +54,7 @@ function buildProgram(io: CliIo, bind: Bind): Command {
   addKeys(program, bind)
   addClients(program, bind)
   addUsers(program, bind)
+  addSessions(program, bind)
   addToken(program, bind)
   addExplain(program, bind)
   addConsumers(program, bind)

@@ -75,7 +75,7 @@ describe('keys rotate', () => {
   it('is about one ring with --ring', async () => {
     const ran = await here.run(['keys', 'rotate', '--ring', 'nothing'])
     expect(ran.exitCode).toBe(1)
-    expect(ran.stderr).toContain('The rings are: tokens.')
+    expect(ran.stderr).toContain('The rings are: tokens, feed.')
     expect((await here.run(['keys', 'rotate', '--ring', 'tokens'])).exitCode).toBe(0)
   })
 })
@@ -267,10 +267,16 @@ describe('keys and a public JWKS URL', () => {
 
 describe('keys resume, rewrap and export', () => {
   it('resume takes what is due, and nothing else', async () => {
-    expect((await here.run(['keys', 'resume'])).stdout).toMatch(/^tokens: [\w-]{43} made -> published\n$/u)
-    expect((await here.run(['keys', 'resume'])).stdout).toBe('tokens: nothing was left to do\n')
+    expect((await here.run(['keys', 'resume'])).stdout).toMatch(
+      /^tokens: [\w-]{43} made -> published\nfeed: [\w-]{43} made -> published\n$/u,
+    )
+    expect((await here.run(['keys', 'resume'])).stdout).toBe(
+      'tokens: nothing was left to do\nfeed: nothing was left to do\n',
+    )
     await here.run(['keys', 'rotate'], { clock: laterBy(propagationSeconds + 1) })
-    const { rings } = await here.json(['keys', 'resume'], { clock: laterBy(propagationSeconds + 2500) })
+    const { rings } = await here.json(['keys', 'resume', '--ring', 'tokens'], {
+      clock: laterBy(propagationSeconds + 2500),
+    })
     expect(rings).toMatchObject([
       {
         moves: [
@@ -282,7 +288,9 @@ describe('keys resume, rewrap and export', () => {
   })
 
   it('rewrap has nothing to do under the same key-encryption key', async () => {
-    expect((await here.run(['keys', 'rewrap'])).stdout).toMatch(/^tokens: 0 sealed anew; .* under [\w-]+ now\n$/u)
+    expect((await here.run(['keys', 'rewrap'])).stdout).toMatch(
+      /^tokens: 0 sealed anew; .* under [\w-]+ now\nfeed: 0 sealed anew; .* now\n$/u,
+    )
   })
 
   it('export prints the public halves and no more', async () => {

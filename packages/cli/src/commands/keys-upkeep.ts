@@ -2,7 +2,7 @@ import type { KeyRingStatus } from '@countersign/keys'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import type { ExitCode } from '../failure.ts'
-import { ringOption, ringsOf } from '../key-options.ts'
+import { everyRingOf, ringOption, ringsOf } from '../key-options.ts'
 import { examples } from '../usage.ts'
 
 interface RingOptions {
@@ -26,7 +26,7 @@ function moves(before: KeyRingStatus, after: KeyRingStatus): Move[] {
 async function resume(context: CommandContext, options: RingOptions): Promise<ExitCode> {
   return await context.withService(async (service) => {
     const done: { ring: string; moves: Move[] }[] = []
-    for (const ring of ringsOf(service, options.ring)) {
+    for (const ring of everyRingOf(service, options.ring)) {
       const before = ring.status()
       await ring.resume()
       done.push({ ring: ring.name, moves: moves(before, ring.status()) })
@@ -44,7 +44,7 @@ async function resume(context: CommandContext, options: RingOptions): Promise<Ex
 async function rewrap(context: CommandContext, options: RingOptions): Promise<ExitCode> {
   return await context.withService(async (service) => {
     const done: { ring: string; kekId: string; rewrappedKids: readonly string[] }[] = []
-    for (const ring of ringsOf(service, options.ring)) {
+    for (const ring of everyRingOf(service, options.ring)) {
       done.push({ ring: ring.name, ...(await ring.rewrap({ actor: context.operator })) })
     }
     context.out.result({ rings: done }, (page) => {

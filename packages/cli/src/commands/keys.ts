@@ -1,11 +1,12 @@
 import type { RotateOutcome } from '@countersign/keys'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
-import { type OverrideOptions, overrides, reasonOption, ringOption, ringsOf } from '../key-options.ts'
-import { writeList, writeStatus } from '../keys-page.ts'
+import { kidArgument, type OverrideOptions, overrides, reasonOption, ringOption, ringsOf } from '../key-options.ts'
+import { writeAcknowledged, writeList, writeStatus } from '../keys-page.ts'
 import { planRotation, rotationDocument, sayOutcome, sayPlan } from '../rotation-plan.ts'
 import { examples, wholeNumber } from '../usage.ts'
+import { addKeysRevoke } from './keys-revoke.ts'
 import { addKeysUpkeep } from './keys-upkeep.ts'
 
 async function list(context: CommandContext, options: { ring?: string }): Promise<ExitCode> {
@@ -32,10 +33,14 @@ async function status(context: CommandContext, options: StatusOptions): Promise<
   return await context.withService(async (service) => {
     const rings = ringsOf(service, options.ring)
     for (const ring of rings) await ring.confirm()
-    const print = (): void => {
-      out.result({ rings: rings.map((ring) => ring.status()) }, (page) => writeStatus(page, rings, io.clock.now()))
+    const print = async (): Promise<void> => {
+      const acknowledged = await service.issuer.acknowledgements()
+      out.result({ rings: rings.map((ring) => ring.status()), acknowledged }, (page) => {
+        writeStatus(page, rings, io.clock.now())
+        writeAcknowledged(page, acknowledged, rings, io.clock.now())
+      })
     }
-    print()
+    await print()
     if (!options.watch) return 0
     let stopped = false
     let wake = (): void => {}
@@ -57,7 +62,7 @@ async function status(context: CommandContext, options: StatusOptions): Promise<
         if (stopped) break
         for (const ring of rings) await ring.refresh().then(() => ring.confirm())
         io.stdout.write(io.stdout.isTTY === true ? '\u001b[2J\u001b[H' : '\n')
-        print()
+        await print()
       }
     } finally {
       clearInterval(hold)
@@ -111,12 +116,6 @@ async function activate(context: CommandContext, kid: string, options: OverrideO
   })
 }
 
-/** RFC 7638 thumbprints: 43 base64url characters. */
-function kidArgument(value: string): string {
-  if (!/^[\w-]{43}$/u.test(value)) throw new InvalidArgumentError('A kid has 43 base64url characters.')
-  return value
-}
-
 export function addKeys(program: Command, bind: Bind): void {
   const keys = program.command('keys').description('The signing keys.')
 
@@ -166,5 +165,6 @@ export function addKeys(program: Command, bind: Bind): void {
     .option('--force', 'do not wait for caches and consumers: some will refuse the new tokens')
     .option(...reasonOption)
     .action(bind(activate))
+  addKeysRevoke(keys, bind)
   addKeysUpkeep(keys, bind)
 }
