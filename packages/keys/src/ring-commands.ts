@@ -13,7 +13,7 @@ import type {
   RotateOptions,
   RotateOutcome,
 } from './key-ring.ts'
-import { KeysError } from './keys-error.ts'
+import { isKeysError, KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
 import type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'
 import type { RingIdentity, RingView } from './ring-view.ts'
@@ -259,6 +259,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       try {
         existing = await store.read(identity.name)
       } catch (error) {
+        if (isKeysError(error)) throw error
         throw new KeysError('store_failed', `the ring ${identity.name} could not be read`, { cause: error })
       }
       if (existing !== undefined) {

@@ -84,6 +84,16 @@ describe('vaultKv', () => {
     expect(await store.replace(ring(1))).toBe(true)
   })
 
+  it('says at the start of a ring what is wrong with its secret, or with Vault', async () => {
+    const options = { store, kek: kekOf(), issuer: 'https://auth.example.com', clock: world.clock }
+    const start = () => createKeyRing({ ...options, policy: { accessTokenLifeSeconds: 600 } })
+    await store.replace(ring(1))
+    world.vault.asRoot('DELETE', `secret/data/${secret}`)
+    await expect(start()).rejects.toMatchObject({ code: 'ring_deleted' })
+    world.vault.switches.sealed = true
+    await expect(world.settled(start())).rejects.toMatchObject({ code: 'vault_unavailable', retryAfterSeconds: 1 })
+  })
+
   it('has won a write whose answer was lost, and makes one again that was lost itself', async () => {
     world.vault.switches.only = /^secret\/data/
     for (const [index, cut] of (['after', 'reset'] as const).entries()) {
