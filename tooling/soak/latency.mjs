@@ -1,0 +1,38 @@
+// Times a revocation by one process (a command beside the service) until it comes out of the stream of another.
+
+import { install, kill, signIn } from './fleet.mjs'
+
+const count = Number(process.argv[2] ?? 100)
+const fleet = await install()
+const server = await fleet.serve()
+const response = await fetch(`${server.url}/revocations/stream`)
+const waiting = new Map()
+void (async () => {
+  let text = ''
+  for await (const part of response.body ?? []) {
+    text += Buffer.from(part).toString()
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const event = text.slice(0, end)
+      text = text.slice(end + 2)
+      for (const [sid, seen] of waiting) if (event.includes(sid)) seen()
+    }
+  }
+})().catch(() => {})
+
+const times = []
+for (let i = 0; i < count; i += 1) {
+  const { access_token } = await signIn(server.url)
+  const { sid } = JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url').toString())
+  const seen = new Promise((resolve) => waiting.set(sid, resolve))
+  await fleet.operator.issuer.sessions.revoke(sid)
+  const acknowledgedMs = performance.now()
+  await seen
+  times.push(performance.now() - acknowledgedMs)
+  waiting.delete(sid)
+}
+times.sort((a, b) => a - b)
+const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))].toFixed(0)
+await kill(server.child)
+await fleet.remove()
+console.log(`${count} revocations by another process: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`)
+process.exit(Number(at(0.99)) <= 250 ? 0 : 1)
