@@ -231,7 +231,7 @@ describe('the bounds of the cache (row 55)', () => {
       const claims = Buffer.from(JSON.stringify({ ...goodClaims, jti: `j${index}`, scope })).toString('base64url')
       const signature = Buffer.alloc(64)
       // R and S must look sound: the engine of these tests accepts everything that does.
-      signature.writeUInt32LE(index + 2, 40)
+      signature.writeUInt32BE(index + 2, 59)
       signature[0] = 9
       verifier.verifySync(`${engineOnly}.${claims}.${signature.toString('base64url')}`)
     }
@@ -242,6 +242,20 @@ describe('the bounds of the cache (row 55)', () => {
     flood(verifier, 1000)
     expect(verifier.cache.entries).toBeLessThanOrEqual(100)
     expect(verifier.cache.entries).toBeGreaterThanOrEqual(50)
+  })
+
+  it('remembers the later of two tokens whose signatures end alike, and counts it once', () => {
+    const { verifier, checks } = setUp()
+    const [header, , signature] = token.split('.')
+    const twin = `${header}.${tokenWith({ jti: 'token_2' }, key).split('.')[1]}.${signature}`
+    verifier.verifySync(token)
+    const { bytes } = verifier.cache
+    expect(verifier.verifySync(twin).tokenId).toBe('token_2')
+    expect(verifier.cache).toEqual({ entries: 1, bytes })
+    expect(verifier.verifySync(twin).tokenId).toBe('token_2')
+    expect(checks()).toBe(2)
+    expect(verifier.verifySync(token).tokenId).toBe('token_1')
+    expect(checks()).toBe(3)
   })
 
   it('holds the bytes', () => {

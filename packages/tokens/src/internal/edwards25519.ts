@@ -94,10 +94,11 @@ const smallOrder: readonly Uint8Array[] = [
   2707385501144840649318225287225658788936804267575313519463743609750303402022n,
   55188659117513257062467267217118295137698188065244968500265048394206261417927n,
 ].map(bytesOf)
-const smallOrderFirstBytes: ReadonlySet<number | undefined> = new Set(smallOrder.map((bytes) => bytes[0]))
+const mayBeSmall = new Uint8Array(256)
+for (const [first = 0] of smallOrder) mayBeSmall[first] = 1
 
 function isSmallOrder(bytes: Uint8Array): boolean {
-  if (!smallOrderFirstBytes.has(bytes[0])) return false
+  if (mayBeSmall[bytes[0] ?? 0] === 0) return false
   const unsigned = Uint8Array.from(bytes.subarray(0, 32), (byte, index) => (index === 31 ? byte & 0x7f : byte))
   return smallOrder.some((y) => y.every((byte, index) => byte === unsigned[index]))
 }

@@ -36,7 +36,12 @@ function seal(value: object, depth: number, walk: Walk): boolean {
 function parse(text: string): unknown {
   try {
     // Escapes are rare in tokens, and for member names the engine's own parser is not to be trusted with them.
-    return text.includes('\\') ? readJson(text) : JSON.parse(text)
+    if (text.includes('\\')) return readJson(text)
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) return undefined
+    const walk: Walk = { members: 0, entries: 0 }
+    // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
+    return seal(value, 1, walk) && countMembers(text) === walk.members ? value : undefined
   } catch {
     return undefined
   }
@@ -51,9 +56,5 @@ function parse(text: string): unknown {
 export function parseStrictObject(text: string): Readonly<Record<string, unknown>> | undefined {
   const value = parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  if (Object.isFrozen(value)) return value as Record<string, unknown>
-  const walk: Walk = { members: 0, entries: 0 }
-  // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
-  if (!seal(value, 1, walk) || countMembers(text) !== walk.members) return undefined
   return value as Record<string, unknown>
 }
