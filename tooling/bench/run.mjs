@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util'
 import { table, writeResult } from './harness/report.mjs'
 
-const names = ['token-endpoint']
+const names = ['verify-distinct', 'verify-repeated', 'sign', 'http-guard', 'bad-tokens', 'token-endpoint']
 /** Fewer say nothing on a shared machine. */
 const leastRounds = 7
 

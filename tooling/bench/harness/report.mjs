@@ -15,7 +15,23 @@ import { fileURLToPath } from 'node:url'
  * @property {Record<string, number | string>} [more]
  */
 
-/** @typedef {{ name: string, ratio_to?: string, settings?: Record<string, unknown>, cases: Case[] }} Result */
+/**
+ * @typedef {object} Target
+ * @property {string} what
+ * @property {number} [least]
+ * @property {number} [most]
+ * @property {number} got
+ * @property {boolean} met
+ */
+
+/**
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {string} [ratio_to]
+ * @property {Record<string, unknown>} [settings]
+ * @property {Case[]} cases
+ * @property {Target[]} [targets] what it is held to
+ */
 
 /** @param {number} value */
 function digits(value) {
@@ -24,7 +40,7 @@ function digits(value) {
 }
 
 /** @param {Result} result */
-export function table({ name, ratio_to, cases }) {
+export function table({ name, ratio_to, cases, targets = [] }) {
   const extra = [...new Set(cases.flatMap((each) => Object.keys(each.more ?? {})))]
   const head = [name, 'per second', 'min', 'max', `÷ ${ratio_to ?? '-'}`, ...extra]
   const rows = cases.map((each) => [
@@ -43,7 +59,14 @@ export function table({ name, ratio_to, cases }) {
     row
       .map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)))
       .join('  ')
-  return [write(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(write)].join('\n')
+  const lines = [write(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(write)]
+  return [...lines, ...targets.map(targetLine)].join('\n')
+}
+
+/** @param {Target} target */
+function targetLine({ what, least, most, got, met }) {
+  const bounds = [...(least === undefined ? [] : [`≥ ${least}`]), ...(most === undefined ? [] : [`≤ ${most}`])]
+  return `${met ? 'met   ' : 'MISSED'}  ${what}: ${got.toFixed(3)} (${bounds.join(', ')})`
 }
 
 /**

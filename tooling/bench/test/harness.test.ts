@@ -47,6 +47,17 @@ describe('the report', () => {
   it('is a table', () => {
     expect(table(result)).toMatch(/ours +12,346 +1\.00 +20,000 +1\.50 +81\.0\nmemory +8\.40 KiB/)
   })
+  it('says which targets were missed', () => {
+    const targets = [
+      { what: 'ours ÷ peer', least: 1, got: 1.5, met: true },
+      { what: 'growth', least: 0.95, most: 1.05, got: 1.2, met: false },
+    ]
+    expect(
+      table({ ...result, targets })
+        .split('\n')
+        .slice(-2),
+    ).toEqual(['met     ours ÷ peer: 1.500 (≥ 1)', 'MISSED  growth: 1.200 (≥ 0.95, ≤ 1.05)'])
+  })
   it('is a file with the machine and the cases', () => {
     const folder = mkdtempSync(join(tmpdir(), 'results-'))
     try {
@@ -100,6 +111,23 @@ describe.skipIf(!hasWrk)('wrk', () => {
       expect(Math.abs(result.perSecond * result.seconds - result.requests)).toBeLessThan(1)
       expect([...bodies]).toEqual(['POST a "b" x=1&y="2"'])
     })
+  })
+
+  it('sends tokens in turns', async () => {
+    const seen = new Set<string | undefined>()
+    const server = createServer((request, response) => {
+      seen.add(request.headers.authorization)
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+      await load({ url, bearers: ['one', 'two', 'three'] }, { seconds: 1, connections: 2 })
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+    expect(seen).toEqual(new Set(['Bearer one', 'Bearer two', 'Bearer three']))
   })
 
   it('fails when an answer is no success', async () => {

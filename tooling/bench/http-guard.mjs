@@ -1,0 +1,77 @@
+// One guarded route of Express 5 on one core, load from the other: 1,000 tokens that come again and again.
+
+import { startPeer } from './harness/child.mjs'
+import { interleave, median } from './harness/rounds.mjs'
+import { rateCases, ratioTargets } from './harness/targets.mjs'
+import { load, requireWrk } from './harness/wrk.mjs'
+
+const peers = ['bare', 'countersign', 'express-oauth2-jwt-bearer', 'jose', 'fast-jwt-cache']
+const connections = 64
+const warmSeconds = 2
+
+/** A benchmark of refusals, or of a guard that lets everybody in, would be fast too. @param {string} name @param {any} told */
+async function checkAnswer(name, { url, bearers }) {
+  const statusOf = async (/** @type {string | undefined} */ token) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const response = await fetch(url, { headers })
+    await response.text()
+    return response.status
+  }
+  const good = await statusOf(bearers[0])
+  const forged = await statusOf(`${bearers[0].slice(0, -10)}AAAAAAAAAA`)
+  if (good !== 200 || (forged === 200) !== (name === 'bare')) {
+    throw new Error(`${name}: a good token is answered ${good}, a forged one ${forged}`)
+  }
+}
+
+/** @param {{ rounds: number, seconds: number, pin: boolean, progress: (text: string) => void }} options */
+export async function run({ rounds, seconds, pin, progress }) {
+  await requireWrk()
+  const serverCore = pin ? { core: 0 } : {}
+  const loadCore = pin ? { core: 1 } : {}
+  const started = []
+  try {
+    for (const name of peers) {
+      progress(`starting ${name}`)
+      const peer = { ...(await startPeer('guard.mjs', { ...serverCore, args: [name] })), name }
+      started.push(peer)
+      await checkAnswer(name, peer.told)
+      await load(peer.told, { seconds: warmSeconds, connections, ...loadCore })
+    }
+    const measured = await interleave(
+      started.map((peer) => ({
+        name: peer.name,
+        run: async () => {
+          const before = peer.cpuMicroseconds()
+          const result = await load(peer.told, { seconds, connections, ...loadCore })
+          return { ...result, cpu: (peer.cpuMicroseconds() - before) / result.requests }
+        },
+      })),
+      { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
+    )
+    const rates = new Map([...measured].map(([name, all]) => [name, all.map(({ perSecond }) => perSecond)]))
+    return {
+      name: 'http-guard',
+      ratio_to: 'bare',
+      settings: { rounds, seconds, connections, pinned: pin, load: 'wrk', tokens: started[0]?.told.bearers.length },
+      cases: rateCases(rates, 'bare').map((each) => {
+        const all = measured.get(each.name) ?? []
+        return {
+          ...each,
+          more: {
+            cpu_us: median(all.map(({ cpu }) => cpu)),
+            p50_ms: median(all.map(({ p50Ms }) => p50Ms)),
+            p99_ms: median(all.map(({ p99Ms }) => p99Ms)),
+          },
+        }
+      }),
+      targets: ratioTargets(rates, [
+        ['countersign', 'bare', 0.9],
+        ['countersign', 'express-oauth2-jwt-bearer', 5],
+        ['countersign', 'fast-jwt-cache', 1],
+      ]),
+    }
+  } finally {
+    for (const peer of started) await peer.stop()
+  }
+}
