@@ -67,7 +67,7 @@ export interface Requested {
 }
 
 export interface RotateOptions extends Requested {
-  /** Goes ahead although a blackout holds. Why; goes into the audit log. */
+  /** Goes ahead although a blackout holds. Why; goes into the audit log. Cut after 1,024 characters. */
   readonly emergency?: string
 }
 

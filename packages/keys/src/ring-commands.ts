@@ -1,5 +1,4 @@
 import type { Clock } from '@countersign/tokens'
-import type { Calendars } from './blackouts/feasibility.ts'
 import type { KeyRecord, KeyRingDocument } from './document.ts'
 import { parseKeyRingDocument } from './document-schema.ts'
 import type { KeyRingEvent } from './events.ts'
@@ -15,9 +14,11 @@ import type {
 } from './key-ring.ts'
 import { isKeysError, KeysError } from './keys-error.ts'
 import type { ResolvedKeyPolicy } from './policy.ts'
-import type { AuditActor, KeyAudit, KeyAuditEvent, KeyConfirmations, KeyRingStore } from './ports.ts'
+import type { AuditActor, KeyAudit, KeyConfirmations, KeyRingStore } from './ports.ts'
+import { createRingGate, refuseBlank } from './ring-gate.ts'
+import { createRingRecord, type Motive, mostReasonCharacters } from './ring-record.ts'
 import type { RingIdentity, RingView } from './ring-view.ts'
-import { isLastDay, propagationLeft, type Step } from './schedule.ts'
+import type { Step } from './schedule.ts'
 import {
   activate,
   activeKey,
@@ -71,27 +72,6 @@ export interface RingCommands {
 
 /** More lost races in a row than this, and something is wrong. */
 const mostLostRaces = 100
-/** Longer reasons are cut. */
-const mostReasonCharacters = 1024
-
-const actions: Readonly<Record<Transition['to'], KeyAuditEvent['action']>> = {
-  pending: 'key.create',
-  published: 'key.publish',
-  active: 'key.activate',
-  retiring: 'key.retire',
-  retired: 'key.retire',
-  revoked: 'key.revoke',
-}
-
-/** Who asks for a change, why, and which rules are set aside for it: for the audit log. */
-interface Motive extends Requested {
-  readonly reason?: string | undefined
-  readonly overrides?: string | undefined
-}
-
-function refuseBlank(reason: string | undefined): void {
-  if (reason?.trim() === '') throw new KeysError('reason_missing', 'what overrides a rule needs a reason')
-}
 
 /** What to do next on the way to a goal: a change of the ring, or the goal's outcome. */
 type Next<T> = { readonly change: Change } | { readonly met: T }
@@ -99,31 +79,8 @@ type Next<T> = { readonly change: Change } | { readonly met: T }
 /** Everything that changes the ring. Each change is one compare-and-set, recorded before it is made. */
 export function createRingCommands(options: RingCommandsOptions): RingCommands {
   const { identity, view, store, custody, clock, policy, audit, confirmations, emit } = options
-  const lastMissing = new Map<string, readonly string[]>()
-
-  async function write(event: KeyAuditEvent): Promise<void> {
-    try {
-      await audit?.record(event)
-    } catch (error) {
-      throw new KeysError('audit_failed', `the change of the key ${event.target.id} could not be recorded`, {
-        cause: error,
-      })
-    }
-  }
-
-  async function record(
-    { transitions, document }: Change,
-    outcome: KeyAuditEvent['outcome'],
-    { actor = { type: 'system' }, reason, overrides }: Motive,
-  ): Promise<void> {
-    for (const { kid, from, to } of transitions) {
-      const overridden = overrides === undefined ? {} : { overrides }
-      const details = { ring: identity.name, version: document.version, from, to, ...overridden }
-      const action = from === null ? 'key.create' : actions[to]
-      const event = { action, outcome, actor, target: { type: 'key', id: kid } as const, details }
-      await write(reason === undefined ? event : { ...event, reason })
-    }
-  }
+  const { write, record } = createRingRecord(identity, audit)
+  const gate = createRingGate({ identity, view, policy, confirmations, emit, record })
 
   async function commit(change: Change, motive: Motive): Promise<boolean> {
     // What could not be read back would stop every process: better to refuse it here.
@@ -190,68 +147,6 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     }
   }
 
-  async function ask(kid: string): Promise<{ readonly required: string[]; readonly others: string[] }> {
-    const required: string[] = []
-    const others: string[] = []
-    const answers = confirmations.map(async (source) => {
-      for (const name of await source.missing(kid)) (source.required ? required : others).push(name)
-    })
-    await Promise.all(answers)
-    lastMissing.set(kid, [...required, ...others])
-    return { required, others }
-  }
-
-  async function askNow(): Promise<void> {
-    const standby = standbyKey(view.snapshot.document)
-    if (standby?.state === 'published') await ask(standby.kid)
-  }
-
-  async function waitsFor(standby: KeyRecord, active: KeyRecord): Promise<readonly string[]> {
-    const waiting = propagationLeft(standby, policy, view.ages) > 0 ? ['propagation'] : []
-    const { required, others } = await ask(standby.kid)
-    // On the active key's last day a broken consumer must not block the rotation any more.
-    if (others.length > 0 && waiting.length === 0 && isLastDay(active, policy, view.ages)) {
-      // What is required blocks it all the same: nobody goes ahead then.
-      if (required.length === 0)
-        emit({ type: 'key.unconfirmed', ring: identity.name, kid: standby.kid, missing: others })
-      return required
-    }
-    return [...waiting, ...required, ...others]
-  }
-
-  /** When the caches know it; and, but in an emergency, no blackout holds. */
-  function lawfulAt(standby: KeyRecord, emergency: string | undefined): number {
-    const known = view.now() + Math.max(0, propagationLeft(standby, policy, view.ages))
-    return emergency === undefined ? view.ages.calendars.activation.nextOpen(known) : known
-  }
-
-  const closedUntil = (step: keyof Calendars): number | undefined => {
-    const now = view.now()
-    const open = view.ages.calendars[step].nextOpen(now)
-    return open > now ? open : undefined
-  }
-
-  /** What a command goes past, for the audit log: only what would have stopped it. */
-  function overridden(emergency: string | undefined, force: string | undefined): string | undefined {
-    const rules = [
-      ...(emergency !== undefined && closedUntil('publication') !== undefined ? ['blackout'] : []),
-      ...(force === undefined ? [] : ['propagation']),
-    ]
-    return rules.length === 0 ? undefined : rules.join()
-  }
-
-  async function refuseBlackout(step: keyof Calendars, key: KeyRecord, actor: AuditActor | undefined): Promise<void> {
-    const at = closedUntil(step)
-    if (at === undefined) return
-    const to = step === 'activation' ? 'active' : 'published'
-    const refused: Change = { document: view.snapshot.document, transitions: [{ kid: key.kid, from: key.state, to }] }
-    await record(refused, 'denied', { ...(actor === undefined ? {} : { actor }), reason: 'blackout' })
-    const when = new Date(at * 1000).toISOString()
-    throw new KeysError('blackout', `the keys of the ring ${identity.name} are not changed by plan until ${when}`, {
-      lawfulAt: at,
-    })
-  }
-
   async function found(): Promise<void> {
     const mint = minter()
     for (let lost = 0; lost <= mostLostRaces; lost += 1) {
@@ -307,7 +202,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   async function rotateNow({ emergency, ...requested }: RotateOptions): Promise<RotateOutcome> {
     refuseBlank(emergency)
     await lookFirst()
-    const motive = { ...requested, reason: emergency, overrides: overridden(emergency, undefined) }
+    const motive = { ...requested, reason: emergency, overrides: gate.overridden(emergency, undefined) }
     const mint = minter()
     let goal: { readonly kid: string; readonly previousKid: string } | undefined
     return await pursue<RotateOutcome>(motive, async (document) => {
@@ -318,13 +213,13 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       }
       const standby = standbyKey(document)
       const step = standby?.state === 'published' ? 'activation' : 'publication'
-      if (emergency === undefined) await refuseBlackout(step, standby ?? active, requested.actor)
+      if (emergency === undefined) await gate.refuseBlackout(step, standby ?? active, requested.actor)
       if (standby === undefined) return { change: addPending(document, await mint(document.keys), view.now()) }
       if (standby.state === 'pending') return { change: publish(document, standby.kid, view.now()) }
-      const waitingFor = await waitsFor(standby, active)
+      const waitingFor = await gate.waitsFor(standby, active)
       if (waitingFor.length > 0) {
-        const activatesAt = lawfulAt(standby, emergency)
-        const inBlackout = activatesAt > lawfulAt(standby, 'any')
+        const activatesAt = gate.lawfulAt(standby, emergency)
+        const inBlackout = activatesAt > gate.lawfulAt(standby, 'any')
         return {
           met: {
             done: false,
@@ -347,7 +242,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     if (!isStandby(key)) {
       throw new KeysError(key.state === 'revoked' ? 'wrong_state' : 'too_late', `the key ${key.kid} is ${key.state}`)
     }
-    const at = lawfulAt(key, emergency)
+    const at = gate.lawfulAt(key, emergency)
     const when = new Date(at * 1000).toISOString()
     throw new KeysError('too_early', `the key ${key.kid} may sign from ${when} on: it waits for ${why}`, {
       lawfulAt: at,
@@ -361,7 +256,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     await lookFirst()
     const reason =
       force === emergency || emergency === undefined ? force : [force, emergency].filter(Boolean).join('; ')
-    const motive = { ...requested, reason, overrides: overridden(emergency, force) }
+    const motive = { ...requested, reason, overrides: gate.overridden(emergency, force) }
     await pursue<void>(motive, async (document) => {
       const key = findKey(document, kid)
       if (key === undefined) throw new KeysError('key_unknown', `the ring ${identity.name} has no key ${kid}`)
@@ -370,9 +265,9 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
         return await refuseActivation(key, `it is ${key.state}`, options)
       }
       const step = key.state === 'published' ? 'activation' : 'publication'
-      if (emergency === undefined) await refuseBlackout(step, key, options.actor)
+      if (emergency === undefined) await gate.refuseBlackout(step, key, options.actor)
       if (key.state === 'pending') return { change: publish(document, kid, view.now()) }
-      const waitingFor = force === undefined ? await waitsFor(key, activeKey(document)) : []
+      const waitingFor = force === undefined ? await gate.waitsFor(key, activeKey(document)) : []
       if (waitingFor.length > 0) return await refuseActivation(key, waitingFor.join(', '), options)
       return { change: activate(document, kid, view.now(), policy.accessTokenLifeSeconds) }
     })
@@ -407,7 +302,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
   async function takeNow(step: Step): Promise<void> {
     const { document } = view.snapshot
     const actor: AuditActor = { type: 'scheduler' }
-    if (step.kind !== 'retire' && closedUntil(step.kind === 'activate' ? 'activation' : 'publication')) return
+    if (step.kind !== 'retire' && gate.closedUntil(step.kind === 'activate' ? 'activation' : 'publication')) return
     const key = step.kind === 'mint' ? standbyKey(document) : findKey(document, step.kid)
     if (step.kind === 'mint') {
       if (key === undefined)
@@ -420,7 +315,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       await lookFirst()
       const now = view.snapshot.document
       const same = findKey(now, step.kid)
-      if (same?.state !== 'published' || (await waitsFor(same, activeKey(now))).length > 0) return
+      if (same?.state !== 'published' || (await gate.waitsFor(same, activeKey(now))).length > 0) return
       await commit(activate(now, step.kid, view.now(), policy.accessTokenLifeSeconds), { actor })
     }
   }
@@ -434,8 +329,8 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     noteLife: () => inTurn(noteLifeNow),
     take: (step) => inTurn(() => takeNow(step)),
     settleSigner: () => inTurn(() => custody.retain(view.snapshot.document)),
-    confirm: () => inTurn(askNow),
-    missing: (kid) => lastMissing.get(kid) ?? [],
+    confirm: () => inTurn(gate.confirm),
+    missing: gate.missing,
     settled: async () => {
       await tail
     },
