@@ -402,8 +402,8 @@ describe('POST /consumers/ack', () => {
   }
 
   it('takes the consumer’s word by its secret or by a token of its own', async () => {
-    expect((await ack(as(own))).status).toBe(200)
-    expect((await ack(await bearer(own), { instance: 'pod-2' })).status).toBe(200)
+    expect((await ack(as(own))).status).toBe(204)
+    expect((await ack(await bearer(own), { instance: 'pod-2' })).status).toBe(204)
     expect(await service.issuer.acknowledgements()).toEqual([
       { ...body, at: service.clock.now() },
       { ...body, instance: 'pod-2', at: service.clock.now() },
@@ -415,7 +415,7 @@ describe('POST /consumers/ack', () => {
   it('gives a consumer that only signs people in a token without scopes for itself', async () => {
     const web = await service.client({ name: 'web-api', audiences: ['web-api'] })
     const token = await bearer(web)
-    expect((await ack(token, { consumer: 'web-api' })).status).toBe(200)
+    expect((await ack(token, { consumer: 'web-api' })).status).toBe(204)
     const greedy = await service.post(
       '/oauth/token',
       { grant_type: 'client_credentials', scope: 'pages:read' },

@@ -5,7 +5,7 @@ import { refusal } from '../refusals.ts'
 import type { AcknowledgeRequest } from '../types.ts'
 import { hasType } from './body.ts'
 import { readBasic } from './client-credentials-of.ts'
-import { answer, type Exchange, type Handler, send, sendBytes, whence } from './exchange.ts'
+import { type Exchange, type Handler, send, sendBytes, whence } from './exchange.ts'
 import { parseForm } from './form.ts'
 import { HttpRefused } from './http-refused.ts'
 import { readJson } from './json.ts'
@@ -129,7 +129,8 @@ const acknowledge: Handler = async (exchange) => {
     if (isUnauthorized(error)) throw new HttpRefused(403, error)
     throw error
   }
-  answer(exchange, 200, {})
+  exchange.response.writeHead(204, ['Cache-Control', 'no-store', ...exchange.headers])
+  exchange.response.end()
 }
 
 function isUnauthorized(error: unknown): error is HttpRefused['error'] {
