@@ -1,5 +1,5 @@
 import type { Decision } from './decision.ts'
-import type { Guard } from './guard.ts'
+import type { Guard, StalenessChoice } from './guard.ts'
 import { type RequestLike, readBearer } from './read-bearer.ts'
 
 /**
@@ -16,6 +16,7 @@ export function admitRequest<Scope extends string>(
   guard: Guard<Scope>,
   request: RequestLike,
   scopes: readonly Scope[] = [],
+  options: StalenessChoice = {},
 ): Promise<Decision> {
-  return guard.admit({ ...readBearer(request), scopes, surface: 'http' })
+  return guard.admit({ ...readBearer(request), scopes, ...options, surface: 'http' })
 }

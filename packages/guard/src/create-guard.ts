@@ -1,20 +1,15 @@
-import {
-  type Clock,
-  isRejection,
-  type Principal,
-  systemClock,
-  type TokenRejected,
-  type Verifier,
-} from '@countersign/tokens'
+import { type Clock, isRejection, type Principal, systemClock, TokenRejected, type Verifier } from '@countersign/tokens'
 import type { Decision } from './decision.ts'
 import { GuardError } from './errors.ts'
 import type { EventBasis, GuardEvent } from './events.ts'
 import type { AdmitRequest, Guard, PrincipalEnd } from './guard.ts'
+import { type Introspect, introspectInTime } from './introspection.ts'
 import { createIssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
 import { parseResourceUrl } from './resource-metadata.ts'
-import type { RevocationView } from './revocations.ts'
+import type { Revocations } from './revocations.ts'
+import { createStaleness, sensitiveScopes } from './staleness.ts'
 import { createAlgorithmReader } from './token-algorithm.ts'
-import { createWatches } from './watches.ts'
+import { createWatches, type Watch } from './watches.ts'
 
 /** Seconds that a caller is asked to wait when keys cannot be had. */
 const retryAfterSeconds = 5
@@ -31,8 +26,13 @@ export interface ConsumerLike<Scope extends string = string> {
 }
 
 interface CommonOptions {
-  /** Tells which principals were revoked: asked at admission, for each message, and for whoever is watched. */
-  readonly revocations?: RevocationView
+  /**
+   * Tells which principals were revoked: asked at admission, for each message, and for whoever is watched.
+   * `followRevocations(…)` of `@countersign/revocation`; closing it is yours.
+   */
+  readonly revocations?: Revocations
+  /** Asked where a route says `introspect` and revocation news are late. */
+  readonly introspect?: Introspect
   /** Where the consumer answers, if no consumer entry says so (RFC 9728): https, or http on loopback. */
   readonly resource?: string
   readonly clock?: Clock
@@ -72,19 +72,26 @@ export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<S
  * const decision = await guard.admit({ token, scopes: ['agents:read'] })
  */
 export function createGuard<Scope extends string = string>(options: GuardOptions<Scope>): Guard<Scope> {
-  const { consumer, revocations, onEvent, clock = systemClock } = options
+  const { consumer, revocations, introspect, onEvent, clock = systemClock } = options
   const resource = options.resource ?? consumer?.resource
   if (resource !== undefined) parseResourceUrl(resource)
   const { verifier, audience, close } = chooseVerifier(options, clock)
   const algorithmOf = createAlgorithmReader()
   let closed = false
 
-  const endOf = (principal: Principal): PrincipalEnd | undefined => {
+  const staleness = createStaleness(revocations, sensitiveScopes(consumer?.scopes))
+  const endOf = ({ principal, availability }: Pick<Watch, 'principal' | 'availability'>): PrincipalEnd | undefined => {
     if (clock.now() >= principal.expiresAt) return { reason: 'expired' }
-    return revocations?.isRevoked(principal) === true ? { reason: 'revoked' } : undefined
+    if (revocations?.isRevoked(principal) === true) return { reason: 'revoked' }
+    return staleness.isOver(availability) ? { reason: 'stale' } : undefined
   }
   const watches = createWatches(clock, endOf)
-  const stopListening = revocations?.onChange(() => watches.checkAll())
+  const stops = [
+    revocations?.onChange((added) => watches.check(added)),
+    revocations?.onFreshness?.((level) => {
+      if (level === 'stale') watches.check()
+    }),
+  ]
 
   const decide = async (request: AdmitRequest<Scope>): Promise<Decision> => {
     if (request.invalidRequest === true) return { admitted: false, code: 'invalid_request' }
@@ -96,6 +103,22 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
     const missingScopes = (request.scopes ?? []).filter((scope) => !principal.scopes.has(scope))
     if (missingScopes.length > 0) return { admitted: false, code: 'insufficient_scope', missingScopes }
+    if (staleness.isLate(request.scopes ?? [], request.availability)) return decideLate(request, principal)
+    return { admitted: true, principal }
+  }
+
+  const decideLate = async (request: AdmitRequest<Scope>, principal: Principal): Promise<Decision> => {
+    if (request.availability !== 'introspect' || introspect === undefined || request.token === undefined) {
+      throw new TokenRejected('revocations_stale', 'The revocation news are too old to decide.')
+    }
+    let isActive: boolean
+    try {
+      isActive = await introspectInTime(introspect, request.token, clock)
+    } catch (cause) {
+      throw new TokenRejected('revocations_stale', 'The issuer could not be asked about the token.', { cause })
+    }
+    // News may have come meanwhile.
+    if (!isActive || revocations?.isRevoked(principal) === true) return { admitted: false, code: 'revoked' }
     return { admitted: true, principal }
   }
 
@@ -136,23 +159,29 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     issuer: options.issuer,
     resource,
     scopes: consumer === undefined ? undefined : scopesOf(consumer),
+    canIntrospect: introspect !== undefined,
     async admit(request) {
       if (closed) throw new GuardError('closed', 'The guard is closed.')
+      if (request.availability === 'introspect' && introspect === undefined) {
+        throw new GuardError('no_introspection', 'The guard has no `introspect` to ask.')
+      }
       return onEvent === undefined ? (await judge(request)).decision : reported(request, onEvent)
     },
-    permits(principal, scopes) {
-      return endOf(principal) === undefined && scopes.every((scope) => principal.scopes.has(scope))
+    permits(principal, scopes, { availability } = {}) {
+      if (!scopes.every((scope) => principal.scopes.has(scope)) || clock.now() >= principal.expiresAt) return false
+      return revocations?.isRevoked(principal) !== true && !staleness.isLate(scopes, availability)
     },
-    watch(principal, onEnd) {
+    watch(principal, onEnd, { availability } = {}) {
       if (closed) throw new GuardError('closed', 'The guard is closed.')
-      return watches.add(principal, (end) => {
+      const ended = (end: PrincipalEnd): void => {
         onEvent?.({ type: 'ended', reason: end.reason })
         onEnd(end)
-      })
+      }
+      return watches.add(principal, ended, availability)
     },
     async close() {
       closed = true
-      stopListening?.()
+      for (const stop of stops) stop?.()
       watches.clear()
       await close()
     },
@@ -195,7 +224,7 @@ function chooseVerifier<Scope extends string>(options: GuardOptions<Scope>, cloc
   if (consumer !== undefined && audience !== consumer.audience) {
     throw new GuardError('bad_option', '`audience` differs from that of `consumer`.')
   }
-  return { audience, ...createIssuerVerifier(issuer, audience, consumer, options, clock) }
+  return { audience, ...createIssuerVerifier(issuer, audience, consumer, options, clock, options.revocations) }
 }
 
 function scopesOf<Scope extends string>(consumer: ConsumerLike<Scope>): readonly Scope[] {

@@ -57,6 +57,7 @@ export function discoveredKeys(
 
   return {
     get: (kid) => found?.get(kid),
+    kids: () => found?.kids?.() ?? [],
     async load(kid) {
       if (found !== undefined) return found.load(kid)
       pending ??= discover().finally(() => {

@@ -1,5 +1,5 @@
 /** What this package can be misused for, or what it could not do. New codes may come in a minor release. */
-export const guardErrorCodes = ['bad_option', 'no_resource', 'closed'] as const
+export const guardErrorCodes = ['bad_option', 'no_resource', 'no_introspection', 'closed'] as const
 
 export type GuardErrorCode = (typeof guardErrorCodes)[number]
 
@@ -7,6 +7,7 @@ export type GuardErrorCode = (typeof guardErrorCodes)[number]
 export const guardRemedies: Readonly<Record<GuardErrorCode, string>> = {
   bad_option: 'Correct the option that the message names.',
   no_resource: "Declare the consumer's `resource` URL, or pass `resource` to createGuard: RFC 9728 metadata needs it.",
+  no_introspection: 'Give createGuard an `introspect` function, or take `introspect` from the route.',
   closed: 'Stop taking requests before closing the guard.',
 }
 

@@ -1,5 +1,6 @@
 import type { Principal } from '@countersign/tokens'
 import type { Decision } from './decision.ts'
+import type { Availability } from './staleness.ts'
 
 /** What a transport found in a request. */
 export interface Credentials {
@@ -14,11 +15,20 @@ export interface Credentials {
 export interface AdmitRequest<Scope extends string = string> extends Credentials {
   /** All of them are needed. */
   readonly scopes?: readonly Scope[]
+  /** When revocation news are late. @default refuse sensitive scopes past 30 s, everything past 60 s */
+  readonly availability?: Availability
   /** How the adapter names itself in events. @default 'other' */
   readonly surface?: string
 }
 
+/** How a connection that outlives its request goes on when revocation news are late. */
+export interface StalenessChoice {
+  /** Only `token-life` makes a difference here: nobody can be asked about a token that is gone. */
+  readonly availability?: Availability
+}
+
 export interface PrincipalEnd {
+  /** `stale`: nobody knows any more whether it is revoked, for longer than the route allows. */
   readonly reason: 'expired' | 'revoked' | 'stale'
 }
 
@@ -31,18 +41,21 @@ export interface Guard<Scope extends string = string> {
   readonly resource: string | undefined
   /** What the consumer knows of scopes, for RFC 9728 `scopes_supported`. */
   readonly scopes: readonly Scope[] | undefined
+  /** Whether routes may say `introspect`. */
+  readonly canIntrospect: boolean
   /** Decides; never throws for a bad token. A rejection means a fault of ours: answer 500, not 401. */
   admit(request: AdmitRequest<Scope>): Promise<Decision>
   /**
    * Later, for each message: does this principal hold all of these scopes, and has it not ended?
-   * It ends at `exp` to the second: the clock tolerance forgives at admission only.
+   * It ends at `exp` to the second: the clock tolerance forgives at admission only. Late revocation news count as at
+   * admission.
    */
-  permits(principal: Principal, scopes: readonly Scope[]): boolean
+  permits(principal: Principal, scopes: readonly Scope[], options?: StalenessChoice): boolean
   /**
    * Calls back once when the principal ends, asynchronously at the earliest (at once, if it has ended already).
    * Expiry is told at `exp`, or within 30 s of waking where the machine slept. The result stops watching.
    */
-  watch(principal: Principal, onEnd: (end: PrincipalEnd) => void): () => void
+  watch(principal: Principal, onEnd: (end: PrincipalEnd) => void, options?: StalenessChoice): () => void
   /** Stops everything that the guard started; nothing is called back any more, and `admit` throws. */
   close(): Promise<void>
 }

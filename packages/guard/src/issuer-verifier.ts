@@ -2,6 +2,7 @@ import { type Clock, createVerifier, type Verifier, type VerifierOptions } from 
 import { type RemoteJwksOptions, remoteJwks } from '@countersign/tokens/jwks'
 import type { ConsumerLike } from './create-guard.ts'
 import { discoveredKeys } from './discovered-keys.ts'
+import type { Revocations } from './revocations.ts'
 
 /** How the usual verifier of an issuer is built. */
 export interface IssuerVerifierOptions {
@@ -25,14 +26,16 @@ export function createIssuerVerifier(
   consumer: ConsumerLike | undefined,
   options: IssuerVerifierOptions,
   clock: Clock,
+  revocations: Revocations | undefined,
 ): IssuerVerifier {
   const jwks = { ...options.jwks, clock }
-  const keys =
+  const own =
     options.jwksUrl === undefined
       ? discoveredKeys(issuer, jwks, (url) => remoteJwks(url, jwks))
       : remoteJwks(options.jwksUrl, jwks)
+  const keys = revocations?.useKeys?.(own) ?? own
   const verifier = createVerifier({ ...expectations(consumer, options.verify), issuer, audience, keys, clock })
-  return { verifier, close: async () => keys.close() }
+  return { verifier, close: async () => own.close() }
 }
 
 /** What the consumer's entry says of tokens made by `countersign`; a foreign issuer's profile has its own word. */

@@ -21,6 +21,8 @@ export interface TestClock extends Clock {
   advance(seconds: number): void
   /** A machine that slept, or a corrected clock: the wall clock jumps, timers notice nothing. */
   jump(seconds: number): void
+  /** A process that was stopped: both clocks went on, timers could not run. */
+  skip(seconds: number): void
   readonly timers: number
 }
 
@@ -44,8 +46,8 @@ export function testClock(): TestClock {
         const next = timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
         if (next === undefined) break
         timers = timers.filter((other) => other !== next)
-        wall += (next.at - monotonicMs) / 1000
-        monotonicMs = next.at
+        wall += Math.max(0, next.at - monotonicMs) / 1000
+        monotonicMs = Math.max(monotonicMs, next.at)
         next.call()
       }
       wall += (end - monotonicMs) / 1000
@@ -53,6 +55,10 @@ export function testClock(): TestClock {
     },
     jump(seconds) {
       wall += seconds
+    },
+    skip(seconds) {
+      wall += seconds
+      monotonicMs += seconds * 1000
     },
     get timers() {
       return timers.length

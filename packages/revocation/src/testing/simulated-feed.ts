@@ -13,7 +13,7 @@ export interface FeedFaults {
   cut: boolean
   /** No stream, and those that there are break; other requests come through. */
   noStream: boolean
-  /** The issuer cannot read its store: after 5 s it signs nothing more. */
+  /** The issuer cannot read its store: it tells of nothing new, and after 5 s signs nothing more. */
   noStore: boolean
   /** Stands between the stream and its reader: may deliver later, twice, in another order or not at all. */
   onStream: ((message: string, deliver: (message: string) => void) => void) | undefined
@@ -47,6 +47,13 @@ export interface SimulatedFeed {
   beat(): Promise<void>
 }
 
+interface Seen {
+  readonly position: FeedPosition
+  readonly entries: readonly RevocationEntry[]
+  readonly events: readonly RevocationEvent[]
+  readonly readAt: number
+}
+
 interface Stream {
   send(message: string, holds: FeedPosition): void
   close(): void
@@ -63,17 +70,18 @@ export async function simulateFeed(clock: Clock, issuer = 'https://auth.example.
   const held = new Map<string, RevocationEntry>()
   let events: RevocationEvent[] = []
   let position: FeedPosition = { epoch: 1, seq: 0 }
-  let readAt = clock.now()
+  /** What this issuer's process read of the store last: it can tell of nothing else. */
+  let seen: Seen = { position, entries: [], events: [], readAt: clock.now() }
   const faults: FeedFaults = { cut: false, noStream: false, noStore: false, onStream: undefined, onAnswer: undefined }
 
   const read = (): boolean => {
-    if (!faults.noStore) readAt = clock.now()
-    return clock.now() - readAt < longestUnreadSeconds
+    if (!faults.noStore) seen = { position, entries: [...held.values()], events: [...events], readAt: clock.now() }
+    return clock.now() - seen.readAt < longestUnreadSeconds
   }
   const head = async (): Promise<FeedHead> => {
-    const stated = { issuer, position, issuedAt: readAt }
-    const { count, digest } = await writeSnapshotBody(held.values())
-    return { ...stated, count, digest }
+    const { position: now, entries, readAt } = seen
+    const { count, digest } = await writeSnapshotBody(entries)
+    return { issuer, position: now, count, digest, issuedAt: readAt }
   }
   const breakStreams = (): void => {
     for (const stream of streams) stream.close()
@@ -86,7 +94,7 @@ export async function simulateFeed(clock: Clock, issuer = 'https://auth.example.
     for (const stream of streams) stream.send(message, now.position)
   }
   const change = async (list: readonly Omit<RevocationEvent, 'seq'>[]): Promise<FeedPosition> => {
-    const after = position.seq
+    const after = seen.position.seq
     for (const one of list) {
       position = { epoch: position.epoch, seq: position.seq + 1 }
       events.push({ seq: position.seq, ...one })
@@ -95,16 +103,18 @@ export async function simulateFeed(clock: Clock, issuer = 'https://auth.example.
       else held.delete(key)
     }
     const now = position
-    const added = events.slice(-list.length)
-    await broadcast((stated) => signDelta(stated, after, added, signer))
+    await broadcast((stated) => {
+      const added = events.filter(({ seq }) => seq > after && seq <= stated.position.seq)
+      return added.length === 0 ? signHead(stated, signer) : signDelta(stated, after, added, signer)
+    })
     return now
   }
 
   const deltaAfter = async (from: FeedPosition): Promise<string | undefined> => {
-    const kept = from.epoch === position.epoch && from.seq <= position.seq
-    const newer = events.filter(({ seq }) => seq > from.seq)
-    if (!kept || newer.length !== position.seq - from.seq) return undefined
-    return signDelta(await head(), from.seq, newer, signer)
+    const { position: now } = seen
+    const newer = seen.events.filter(({ seq }) => seq > from.seq)
+    const kept = from.epoch === now.epoch && newer.length === now.seq - from.seq
+    return kept ? signDelta(await head(), from.seq, newer, signer) : undefined
   }
   const answerWith = (body: Uint8Array | string, path: 'snapshot' | 'delta'): Response => {
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
@@ -138,7 +148,7 @@ export async function simulateFeed(clock: Clock, issuer = 'https://auth.example.
         signal?.addEventListener('abort', () => {
           if (stream !== undefined && streams.has(stream)) stream.close()
         })
-        stream.send(first, position)
+        stream.send(first, seen.position)
       },
       cancel: close,
     })
@@ -163,9 +173,9 @@ export async function simulateFeed(clock: Clock, issuer = 'https://auth.example.
       const delta = await deltaAfter(from)
       return delta === undefined ? new Response('', { status: 410 }) : answerWith(delta, path)
     }
-    const stated = { issuer, position, issuedAt: readAt }
-    const body = await writeSnapshotBody(held.values())
-    return answerWith(await signSnapshot(stated, body, signer), path)
+    const { position: now, entries, readAt } = seen
+    const body = await writeSnapshotBody(entries)
+    return answerWith(await signSnapshot({ issuer, position: now, issuedAt: readAt }, body, signer), path)
   }
 
   return {
