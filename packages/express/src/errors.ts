@@ -1,5 +1,11 @@
 /** What this package can be misused for. New codes may come in a minor release. */
-export const expressAuthErrorCodes = ['unguarded_route', 'no_scope', 'unknown_scope', 'bad_access'] as const
+export const expressAuthErrorCodes = [
+  'unguarded_route',
+  'no_scope',
+  'unknown_scope',
+  'bad_access',
+  'no_introspection',
+] as const
 
 export type ExpressAuthErrorCode = (typeof expressAuthErrorCodes)[number]
 
@@ -8,6 +14,7 @@ export const expressAuthRemedies: Readonly<Record<ExpressAuthErrorCode, string>>
   unguarded_route: 'Put `requireScope` or `requireToken` of the same `expressAuth` before the handler.',
   no_scope: 'Name at least one scope, or use `requireToken` where any token will do.',
   unknown_scope: "Declare the scope in the consumer's entry of the matrix, or correct its name.",
+  no_introspection: 'Give createGuard an `introspect` function, or take `introspect` from the route.',
   bad_access: 'Say who may call the route: one or more scopes, "token" or "public".',
 }
 

@@ -1,4 +1,4 @@
-import type { Guard } from '@countersign/guard'
+import type { Availability, Guard } from '@countersign/guard'
 import { admitRequest, challenge, resourceMetadataUrl } from '@countersign/guard/http'
 import type { Principal } from '@countersign/tokens'
 import type { Request, RequestHandler } from 'express'
@@ -11,15 +11,27 @@ export interface ExpressAuthOptions {
   readonly realm?: string
 }
 
+export interface RouteOptions {
+  /**
+   * What the route does when revocation news are late. By default sensitive scopes are refused past 30 s, everything past
+   * 60 s; `token-life` accepts a token until it ends; `introspect` asks the issuer then.
+   */
+  readonly availability?: Availability
+}
+
 export interface ExpressAuth<Scope extends string = string> {
   /**
    * Lets a request through whose token has all of these scopes; answers 400, 401, 403 or 503 otherwise.
    * A fault of ours goes to `next` and so to the app's error handler.
-   * @throws ExpressAuthError `no_scope`, `unknown_scope` when the route is set up
+   * @throws ExpressAuthError `no_scope`, `unknown_scope`, `no_introspection` when the route is set up
    */
   requireScope(...scopes: readonly [Scope, ...Scope[]]): RequestHandler
-  /** Lets a request through that has an accepted token, whatever its scopes. */
-  requireToken(): RequestHandler
+  requireScope(...scopesAndOptions: readonly [Scope, ...Scope[], RouteOptions]): RequestHandler
+  /**
+   * Lets a request through that has an accepted token, whatever its scopes.
+   * @throws ExpressAuthError `no_introspection` when the route is set up
+   */
+  requireToken(options?: RouteOptions): RequestHandler
   /**
    * Whom the request speaks for.
    * @throws ExpressAuthError `unguarded_route` if nothing before the handler has admitted the request
@@ -52,9 +64,13 @@ export function expressAuth<Scope extends string>(
   // Said once here, so that a realm that cannot stand in a header stops the start, not a request.
   challenge({ admitted: false, code: 'no_token' }, { realm: options.realm, resourceMetadata })
 
-  const require = (scopes: readonly Scope[]): RequestHandler => {
+  const require = (scopes: readonly Scope[], { availability }: RouteOptions): RequestHandler => {
+    if (availability === 'introspect' && !guard.canIntrospect) {
+      throw new ExpressAuthError('no_introspection', 'The guard has no `introspect` to ask.')
+    }
+    const staleness = availability === undefined ? {} : { availability }
     const admit: RequestHandler = async (req, res, next) => {
-      const decision = await admitRequest(guard, req, scopes)
+      const decision = await admitRequest(guard, req, scopes, staleness)
       if (decision.admitted) {
         principals.set(req, decision.principal)
         next()
@@ -67,11 +83,15 @@ export function expressAuth<Scope extends string>(
   }
 
   const auth: ExpressAuth<Scope> = {
-    requireScope(...scopes) {
+    requireScope(...scopesAndOptions: readonly (Scope | RouteOptions)[]) {
+      const last = scopesAndOptions.at(-1)
+      const hasOptions = typeof last === 'object' && last !== null
+      // Whatever else is no scope stays in, to be refused: leaving it out would ask for less than was meant.
+      const scopes = (hasOptions ? scopesAndOptions.slice(0, -1) : [...scopesAndOptions]) as Scope[]
       checkScopes(scopes, guard.scopes)
-      return require([...scopes])
+      return require(scopes, hasOptions ? last : {})
     },
-    requireToken: () => require([]),
+    requireToken: (options = {}) => require([], options),
     principal(request) {
       const principal = principals.get(request)
       if (principal === undefined) {
@@ -87,8 +107,8 @@ export function expressAuth<Scope extends string>(
 
 function checkScopes(scopes: readonly string[], known: readonly string[] | undefined): void {
   if (scopes.length === 0) throw new ExpressAuthError('no_scope', 'A route needs at least one scope.')
-  const unknown = scopes.find((scope) => known !== undefined && !known.includes(scope))
-  if (unknown !== undefined) {
-    throw new ExpressAuthError('unknown_scope', `The consumer has no scope ${JSON.stringify(unknown)}.`)
+  for (const scope of scopes) {
+    if (typeof scope === 'string' && (known === undefined || known.includes(scope))) continue
+    throw new ExpressAuthError('unknown_scope', `The consumer has no scope ${JSON.stringify(scope)}.`)
   }
 }

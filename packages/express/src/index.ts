@@ -1,4 +1,4 @@
-export type { Access, AuthRouter, DeclaredRoute, DeclareRoute } from './auth-router.ts'
+export type { Access, AuthRouter, DeclaredRoute, DeclareRoute, LateAccess } from './auth-router.ts'
 export {
   ExpressAuthError,
   type ExpressAuthErrorCode,
@@ -6,4 +6,4 @@ export {
   expressAuthRemedies,
   isExpressAuthError,
 } from './errors.ts'
-export { type ExpressAuth, type ExpressAuthOptions, expressAuth } from './express-auth.ts'
+export { type ExpressAuth, type ExpressAuthOptions, expressAuth, type RouteOptions } from './express-auth.ts'

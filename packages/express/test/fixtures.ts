@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { createServer } from 'node:http'
-import { createGuard, type Guard } from '@countersign/guard'
+import { createGuard, type Guard, type GuardOptions } from '@countersign/guard'
 import {
   type AccessTokenClaims,
   createVerifier,
@@ -14,7 +14,7 @@ import type { Express } from 'express'
 export const issuer = 'https://auth.example.com'
 export const consumer = {
   audience: 'agent-api',
-  scopes: { 'agents:read': {}, 'agents:write': {}, 'chat:write': {} },
+  scopes: { 'agents:read': {}, 'agents:write': {}, 'chat:write': { sensitive: true } },
   resource: 'https://api.example.com/v1',
 }
 export type Scope = keyof typeof consumer.scopes
@@ -42,9 +42,9 @@ export function makeToken(change: Partial<AccessTokenClaims> = {}): string {
   return signAccessTokenSync(claims, signer)
 }
 
-export function makeGuard(): Guard<Scope> {
+export function makeGuard(more: Partial<Pick<GuardOptions<Scope>, 'revocations' | 'introspect'>> = {}): Guard<Scope> {
   const verifier = createVerifier({ issuer, audience: consumer.audience, keys: staticKeys({ keys: [jwk] }) })
-  return createGuard({ verifier, issuer, consumer })
+  return createGuard<Scope>({ verifier, issuer, consumer, ...more })
 }
 
 /** Serves the app on loopback for as long as `use` takes. */

@@ -1,3 +1,4 @@
+export type { Freshness, FreshnessLevel } from '@countersign/revocation'
 export {
   type ConsumerLike,
   createGuard,
