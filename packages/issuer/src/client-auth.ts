@@ -37,6 +37,7 @@ export async function authenticateClient(context: Context, request: FromOutside)
     type: 'client_authentication_failed',
     reason: reason ?? 'unknown_client',
     ...(client === undefined ? {} : { clientId: client.id }),
+    ...(from === undefined ? {} : { address: from.counted }),
   })
   throw refusal('client_failed')
 }

@@ -16,14 +16,24 @@ export type IssuerEvent =
       readonly type: 'sign_in_failed'
       readonly reason: 'unknown_user' | 'wrong_password' | 'user_disabled' | 'changed_meanwhile'
       readonly clientId: string
+      /** Absent for an unknown user. */
+      readonly userId?: string
+      /** Whence, as failures are counted: IPv6 by /64. */
+      readonly address?: string
     }
   | {
       readonly type: 'client_authentication_failed'
       readonly reason: 'unknown_client' | 'disabled' | 'wrong_secret' | 'wrong_method'
       readonly clientId?: string
+      readonly address?: string
     }
   /** An attempt that was not looked at: failures of an account, an address or a client, or too many hashes at once. */
-  | { readonly type: 'rate_limited'; readonly limit: 'account' | 'address' | 'client' | 'hashes' }
+  | {
+      readonly type: 'rate_limited'
+      readonly limit: 'account' | 'address' | 'client' | 'hashes'
+      /** What the failures are counted under: an address, a client id, or a hash of the account's identifier. */
+      readonly counted?: string
+    }
   /** A spent refresh token came again: one of the two who used it is not its owner. The session has ended. */
   | {
       readonly type: 'refresh_reused'

@@ -35,7 +35,13 @@ async function checkPassword(context: Context, client: ClientRecord, request: Si
     const reason = whyNot(user, right)
     if (reason !== undefined || user === undefined) {
       await countFailure(context, keys)
-      context.emit({ type: 'sign_in_failed', reason: reason ?? 'unknown_user', clientId: client.id })
+      context.emit({
+        type: 'sign_in_failed',
+        reason: reason ?? 'unknown_user',
+        clientId: client.id,
+        ...(user === undefined ? undefined : { userId: user.id }),
+        ...(from === undefined ? undefined : { address: from.counted }),
+      })
       throw refusal('sign_in_failed')
     }
     // The address keeps its failures: an account of one's own must not buy more guesses at others'.
@@ -117,7 +123,7 @@ async function openSession(
   ])
   if (!opened) {
     await recordOpening(context, session, 'denied')
-    context.emit({ type: 'sign_in_failed', reason: 'changed_meanwhile', clientId: client.id })
+    context.emit({ type: 'sign_in_failed', reason: 'changed_meanwhile', clientId: client.id, userId: user.id })
     throw refusal('sign_in_failed')
   }
   reportIssue(context, toMint, minted)

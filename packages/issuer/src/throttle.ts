@@ -9,21 +9,24 @@ type Limit = 'account' | 'address' | 'client'
 export interface AttemptKey {
   readonly key: string
   readonly limit: Limit
+  /** Who that is, for the log. */
+  readonly counted: string
 }
 
 /** Accounts count under a hash of the normalised identifier, known or not: the table holds nothing that somebody typed. */
 export function accountKey(identifier: string): AttemptKey {
-  return { key: `account:${sha256(identifier).slice(0, 22)}`, limit: 'account' }
+  const counted = sha256(identifier).slice(0, 22)
+  return { key: `account:${counted}`, limit: 'account', counted }
 }
 
 export function clientKey(clientId: string): AttemptKey {
-  return { key: `client:${clientId}`, limit: 'client' }
+  return { key: `client:${clientId}`, limit: 'client', counted: clientId }
 }
 
 /** Sign-ins and client authentication are counted apart: a service with a stale secret must not lock its host's people out. */
 export function originKey(what: 'sign-in' | 'client', address: string | undefined): AttemptKey | undefined {
   const normal = address === undefined ? undefined : addressKey(address)
-  return normal === undefined ? undefined : { key: `${what}-from:${normal}`, limit: 'address' }
+  return normal === undefined ? undefined : { key: `${what}-from:${normal}`, limit: 'address', counted: normal }
 }
 
 /**
@@ -35,11 +38,11 @@ export async function refuseBlocked(context: Context, keys: readonly AttemptKey[
   const records = await context.stores.throttle.read(keys.map(({ key }) => key))
   const now = context.now()
   let blockedUntil = 0
-  for (const { key, limit } of keys) {
+  for (const { key, limit, counted } of keys) {
     const until = records.get(key)?.blockedUntil ?? 0
     if (until <= now) continue
     if (until > blockedUntil) blockedUntil = until
-    context.emit({ type: 'rate_limited', limit })
+    context.emit({ type: 'rate_limited', limit, counted })
   }
   if (blockedUntil > now) throw refusal('too_many_failures', { retryAfterSeconds: blockedUntil - now })
   return new Set(records.keys())
@@ -65,11 +68,11 @@ export async function inAttemptOrder<T>(
 ): Promise<T> {
   const held: (() => void)[] = []
   try {
-    for (const { key, limit } of keys) {
+    for (const { key, limit, counted } of keys) {
       const width = limit === 'account' ? 1 : context.limits.failuresPerMinute
       const done = await context.turns.take(key, width, longestLine)
       if (done === undefined) {
-        context.emit({ type: 'rate_limited', limit })
+        context.emit({ type: 'rate_limited', limit, counted })
         throw refusal('too_many_failures', { retryAfterSeconds: 1 })
       }
       held.push(done)

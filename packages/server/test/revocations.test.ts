@@ -209,6 +209,8 @@ describe('acknowledgements', () => {
         acknowledgement: { consumer: 'agent-api', instance: 'one', kids, position: { epoch: 1, seq: 0 } },
       })
     await acknowledge([])
+    expect(await ring?.rotate()).toMatchObject({ done: false, waitingFor: ['propagation'] })
+    await acknowledge([ring?.signer.kid ?? ''])
     expect(await ring?.rotate()).toMatchObject({ done: false, waitingFor: ['propagation', 'agent-api'] })
     await acknowledge([standby])
     expect(await ring?.rotate()).toMatchObject({ done: false, waitingFor: ['propagation'] })

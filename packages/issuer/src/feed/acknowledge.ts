@@ -48,7 +48,9 @@ export function consumerConfirmations(
   return {
     async missing(kid) {
       const live = await acknowledgements.live(Math.floor(now()), liveSeconds)
-      const behind = live.filter((one: Acknowledgement) => !one.kids.includes(kid)).map(({ consumer }) => consumer)
+      // One that names no key has read no JWKS yet, or does not tell of its keys: the first token makes it read the newest.
+      const telling = live.filter((one: Acknowledgement) => one.kids.length > 0)
+      const behind = telling.filter((one) => !one.kids.includes(kid)).map(({ consumer }) => consumer)
       return [...new Set(behind)].sort()
     },
   }
