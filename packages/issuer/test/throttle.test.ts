@@ -84,8 +84,10 @@ describe('failed sign-ins', () => {
     for (let attempt = 0; attempt < 6; attempt += 1) statuses.push(await signIn({ identifier: `user-${attempt}` }))
     expect(statuses.at(-1)).toBe(429)
     expect(service.events.filter(({ type }) => type === 'rate_limited')).toEqual([
-      { type: 'rate_limited', limit: 'address' },
+      { type: 'rate_limited', limit: 'address', counted: '127.0.0.1' },
     ])
+    // Whoever reads the log sees whence the guesses came.
+    expect(service.events.filter(({ type }) => type === 'sign_in_failed')[0]).toMatchObject({ address: '127.0.0.1' })
   })
 
   it('are not forgotten by the address when one of them succeeds', async () => {

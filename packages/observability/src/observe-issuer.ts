@@ -11,9 +11,20 @@ export type IssuerEventLike =
       readonly algorithm: string
     }
   | { readonly type: 'token_refused'; readonly grant: string; readonly error: string }
-  | { readonly type: 'sign_in_failed'; readonly reason: string; readonly clientId: string }
-  | { readonly type: 'client_authentication_failed'; readonly reason: string; readonly clientId?: string }
-  | { readonly type: 'rate_limited'; readonly limit: string }
+  | {
+      readonly type: 'sign_in_failed'
+      readonly reason: string
+      readonly clientId: string
+      readonly userId?: string
+      readonly address?: string
+    }
+  | {
+      readonly type: 'client_authentication_failed'
+      readonly reason: string
+      readonly clientId?: string
+      readonly address?: string
+    }
+  | { readonly type: 'rate_limited'; readonly limit: string; readonly counted?: string }
   | {
       readonly type: 'refresh_reused'
       readonly sessionId: string
@@ -100,13 +111,28 @@ function write({ logger }: Observers, event: IssuerEventLike): void {
       })
       return
     case 'sign_in_failed':
-      logger.info('sign-in failed', { event: event.type, reason: event.reason, client: event.clientId })
+      logger.info('sign-in failed', {
+        event: event.type,
+        reason: event.reason,
+        client: event.clientId,
+        subject: event.userId,
+        address: event.address,
+      })
       return
     case 'client_authentication_failed':
-      logger.info('client authentication failed', { event: event.type, reason: event.reason, client: event.clientId })
+      logger.info('client authentication failed', {
+        event: event.type,
+        reason: event.reason,
+        client: event.clientId,
+        address: event.address,
+      })
       return
     case 'rate_limited':
-      logger.warn('attempt not looked at: too many before it', { event: event.type, limit: event.limit })
+      logger.warn('attempt not looked at: too many before it', {
+        event: event.type,
+        limit: event.limit,
+        target: event.counted,
+      })
       return
     case 'refresh_reused':
       logger.warn('a spent refresh token came again; its session has ended', {

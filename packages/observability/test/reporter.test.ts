@@ -50,12 +50,17 @@ describe('events of an issuer', () => {
       { code: 'temporarily_unavailable' },
       ['token_issued_total{grant="other",result="error"} 1'],
     ],
-    [{ type: 'sign_in_failed', reason: 'wrong_password', clientId: 'c' }, 'info', { reason: 'wrong_password' }, []],
+    [
+      { type: 'sign_in_failed', reason: 'wrong_password', clientId: 'c', userId: 'user_1', address: '192.0.2.7' },
+      'info',
+      { reason: 'wrong_password', subject: 'user_1', address: '192.0.2.7' },
+      [],
+    ],
     [{ type: 'client_authentication_failed', reason: 'wrong_secret' }, 'info', { reason: 'wrong_secret' }, []],
     [
-      { type: 'rate_limited', limit: 'address' },
+      { type: 'rate_limited', limit: 'address', counted: '192.0.2.7' },
       'warn',
-      { limit: 'address' },
+      { limit: 'address', target: '192.0.2.7' },
       ['rate_limited_total{limit="address"} 1'],
     ],
     [
