@@ -12,7 +12,7 @@ export function checkPrincipal(
 ): RevokedBy | undefined {
   if (isKeyRevoked(principal.keyId)) return 'kid'
   const { generations } = principal
-  if (set.global !== undefined && isBelow(generations[0], set.global.min)) return 'global'
+  if (set.everybody !== undefined && isBelow(generations[0], set.everybody.min)) return 'global'
   if (isClientRevoked(principal, set)) return 'client'
   if (isBelow(generations[2], set.minOf('u', principal.subject))) return 'subject'
   if (principal.session !== undefined && set.minOf('s', principal.session) >= 0) return 'sid'

@@ -31,7 +31,7 @@ interface GlobalEntry {
 /** The entries in force, with their count and digest. */
 export class EntrySet {
   readonly keys: Map<string, KeyEntry> = new Map()
-  global: GlobalEntry | undefined
+  everybody: GlobalEntry | undefined
   readonly #options: EntrySetOptions
   readonly #digest = new SetDigest()
   readonly #encoder = new TextEncoder()
@@ -48,7 +48,7 @@ export class EntrySet {
   }
 
   get count(): number {
-    return this.#size + this.keys.size + (this.global === undefined ? 0 : 1)
+    return this.#size + this.keys.size + (this.everybody === undefined ? 0 : 1)
   }
 
   get digest(): string {
@@ -74,7 +74,7 @@ export class EntrySet {
   holds(entry: RevocationEntry): boolean {
     const { type } = entry
     if (type === 'kid') return this.keys.get(entry.id)?.line === writeEntry(entry)
-    if (type === 'global') return this.global?.min === entry.minGeneration && this.global.until === entry.until
+    if (type === 'global') return this.everybody?.min === entry.minGeneration && this.everybody.until === entry.until
     const kind = letters[type]
     const min = 'minGeneration' in entry ? entry.minGeneration : 0
     return this.minOf(kind, entry.id) === min && this.#untilOf(kind, entry.id) === entry.until
@@ -86,7 +86,7 @@ export class EntrySet {
     this.remove(entry)
     this.#toggle(line)
     if (entry.type === 'kid') this.keys.set(entry.id, { line, successor: entry.successor })
-    else if (entry.type === 'global') this.global = { min: entry.minGeneration, until: entry.until }
+    else if (entry.type === 'global') this.everybody = { min: entry.minGeneration, until: entry.until }
     else {
       const kind = letters[entry.type]
       this.#counts[kind] += 1
@@ -102,9 +102,9 @@ export class EntrySet {
       if (held !== undefined) this.#toggle(held.line)
       this.keys.delete(entry.id)
     } else if (entry.type === 'global') {
-      const { global } = this
-      if (global !== undefined) this.#toggle(`g\t\t${global.min}\t${global.until}`)
-      this.global = undefined
+      const held = this.everybody
+      if (held !== undefined) this.#toggle(`g\t\t${held.min}\t${held.until}`)
+      this.everybody = undefined
     } else this.#remove(letters[entry.type], entry.id)
   }
 

@@ -57,7 +57,7 @@ function addFast(set: EntrySet, bytes: Uint8Array, start: number, end: number): 
 
 function addSlowly(set: EntrySet, line: string): void {
   const entry = readEntry(line)
-  const known = entry.type === 'kid' ? set.keys.has(entry.id) : entry.type === 'global' && set.global !== undefined
+  const known = entry.type === 'kid' ? set.keys.has(entry.id) : entry.type === 'global' && set.everybody !== undefined
   if (known) throw badEntry('Two entries are for one id.')
   set.add(entry)
 }
