@@ -93,18 +93,16 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     }),
   ]
 
-  const decide = async (request: AdmitRequest<Scope>): Promise<Decision> => {
-    if (request.invalidRequest === true) return { admitted: false, code: 'invalid_request' }
-    if (request.token === undefined || request.token === '') return { admitted: false, code: 'no_token' }
-    const principal = await verifier.verify(request.token)
+  /** Everything after the token; `undefined` when the revocation news are too old to say. */
+  const weigh = (request: AdmitRequest<Scope>, principal: Principal): Decision | undefined => {
+    const { scopes = [], proof, availability } = request
     if (revocations?.isRevoked(principal) === true) return { admitted: false, code: 'revoked' }
     // No proof is checked here, so one that was sent cannot count as good, nor a bound token as unbound.
-    if (request.proof !== undefined) return { admitted: false, code: 'proof_invalid' }
+    if (proof !== undefined) return { admitted: false, code: 'proof_invalid' }
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
-    const missingScopes = (request.scopes ?? []).filter((scope) => !principal.scopes.has(scope))
+    const missingScopes = missingOf(scopes, principal.scopes)
     if (missingScopes.length > 0) return { admitted: false, code: 'insufficient_scope', missingScopes }
-    if (staleness.isLate(request.scopes ?? [], request.availability)) return decideLate(request, principal)
-    return { admitted: true, principal }
+    return staleness.isLate(scopes, availability) ? undefined : { admitted: true, principal }
   }
 
   const decideLate = async (request: AdmitRequest<Scope>, principal: Principal): Promise<Decision> => {
@@ -122,14 +120,19 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     return { admitted: true, principal }
   }
 
-  const judge = async (request: AdmitRequest<Scope>): Promise<Judgement> => {
+  /** One function and one wait for the usual request: each more of them costs as much as finding a remembered token. */
+  const judge = async (request: AdmitRequest<Scope>, seen?: (rejection: TokenRejected) => void): Promise<Decision> => {
     try {
-      return { decision: await decide(request) }
+      if (request.invalidRequest === true) return { admitted: false, code: 'invalid_request' }
+      if (request.token === undefined || request.token === '') return { admitted: false, code: 'no_token' }
+      const principal = await verifier.verify(request.token)
+      return weigh(request, principal) ?? (await decideLate(request, principal))
     } catch (rejection) {
       if (!isRejection(rejection)) throw rejection
+      seen?.(rejection)
       const { code } = rejection
       const undecided = code === 'keys_unavailable' || code === 'revocations_stale'
-      return { decision: { admitted: false, code, ...(undecided ? { retryAfterSeconds } : {}) }, rejection }
+      return { admitted: false, code, ...(undecided ? { retryAfterSeconds } : {}) }
     }
   }
 
@@ -143,15 +146,18 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
         durationMs: clock.monotonicMs() - startMs,
       }
     }
-    let judgement: Judgement
+    let rejection: TokenRejected | undefined
+    let decision: Decision
     try {
-      judgement = await judge(request)
+      decision = await judge(request, (seen) => {
+        rejection = seen
+      })
     } catch (cause) {
       report({ type: 'error', ...decided(), cause })
       throw cause
     }
-    report(toEvent(judgement, decided()))
-    return judgement.decision
+    report(toEvent(decision, rejection, decided()))
+    return decision
   }
 
   return {
@@ -160,12 +166,12 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     resource,
     scopes: consumer === undefined ? undefined : scopesOf(consumer),
     canIntrospect: introspect !== undefined,
-    async admit(request) {
-      if (closed) throw new GuardError('closed', 'The guard is closed.')
+    admit(request) {
+      if (closed) return Promise.reject(new GuardError('closed', 'The guard is closed.'))
       if (request.availability === 'introspect' && introspect === undefined) {
-        throw new GuardError('no_introspection', 'The guard has no `introspect` to ask.')
+        return Promise.reject(new GuardError('no_introspection', 'The guard has no `introspect` to ask.'))
       }
-      return onEvent === undefined ? (await judge(request)).decision : reported(request, onEvent)
+      return onEvent === undefined ? judge(request) : reported(request, onEvent)
     },
     permits(principal, scopes, { availability } = {}) {
       if (!scopes.every((scope) => principal.scopes.has(scope)) || clock.now() >= principal.expiresAt) return false
@@ -188,12 +194,13 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   }
 }
 
-interface Judgement {
-  readonly decision: Decision
-  readonly rejection?: TokenRejected
+const nothing: readonly never[] = []
+
+function missingOf<Scope extends string>(needed: readonly Scope[], held: ReadonlySet<string>): readonly Scope[] {
+  return needed.every((scope) => held.has(scope)) ? nothing : needed.filter((scope) => !held.has(scope))
 }
 
-function toEvent({ decision, rejection }: Judgement, decided: EventBasis): GuardEvent {
+function toEvent(decision: Decision, rejection: TokenRejected | undefined, decided: EventBasis): GuardEvent {
   if (decision.admitted) return { type: 'admitted', ...decided }
   const { code } = decision
   if (decision.retryAfterSeconds !== undefined) return { type: 'error', ...decided, code, cause: rejection?.cause }
