@@ -19,6 +19,8 @@ const mostSteps = 2000
 const weekDays = 8
 /** How long before a day's end its blackout may have begun: it may cross midnight, and local days are up to 25 h long. */
 const backDays = 2
+/** Where clocks go forward at midnight, a blackout from 00:00 on begins late on the day before, by its longer reading. */
+const aheadDays = 1
 /** More blackouts than this are refused. */
 const mostBlackouts = 64
 
@@ -50,7 +52,8 @@ export function createCalendar(blackouts: readonly Blackout[], leadSeconds = 0):
     let open = at
     for (let step = 0; step < mostSteps; step += 1) {
       let end = open
-      for (const { from, to } of around(open, backDays, 0)) if (from <= open && open < to) end = Math.max(end, to)
+      for (const { from, to } of around(open, backDays, aheadDays))
+        if (from <= open && open < to) end = Math.max(end, to)
       if (end === open) return open
       open = end
     }
@@ -68,7 +71,7 @@ export function createCalendar(blackouts: readonly Blackout[], leadSeconds = 0):
     let since = at
     for (let step = 0; step < mostSteps; step += 1) {
       let start = since
-      for (const { from, to } of around(since, backDays, 0))
+      for (const { from, to } of around(since, backDays, aheadDays))
         if (from < since && since <= to) start = Math.min(start, from)
       if (start === since) return since
       since = start
@@ -82,7 +85,7 @@ export function createCalendar(blackouts: readonly Blackout[], leadSeconds = 0):
       end = closedSince(end)
       if (end === Number.NEGATIVE_INFINITY) return undefined
       let from = Number.NEGATIVE_INFINITY
-      for (const { to } of around(end, backDays + weekDays, 0)) if (to < end) from = Math.max(from, to)
+      for (const { to } of around(end, backDays + weekDays, aheadDays)) if (to < end) from = Math.max(from, to)
       if (end - from >= leastSeconds) return { from, to: end }
       end = from
     }

@@ -28,10 +28,11 @@ export function calendarsOf(policy: ResolvedKeyPolicy): Calendars {
 /** The beginning of the next opening that is long enough to be counted on. */
 function nextRoom(calendar: Calendar, at: number): number {
   let open = calendar.nextOpen(at)
-  while (open !== Number.POSITIVE_INFINITY && calendar.nextClosed(open) - open < leastOpeningSeconds) {
+  for (let opening = 0; opening < mostOpenings; opening += 1) {
+    if (open === Number.POSITIVE_INFINITY || calendar.nextClosed(open) - open >= leastOpeningSeconds) return open
     open = calendar.nextOpen(calendar.nextClosed(open))
   }
-  return open
+  return Number.POSITIVE_INFINITY
 }
 
 /**
