@@ -54,7 +54,12 @@ function checkActor(actor: object | undefined, where: string): void {
   if ('act' in actor && typeof actor.act === 'object' && actor.act !== null) checkActor(actor.act, `${where}.act`)
 }
 
-/** A copy that nothing but JSON went into: what is checked is what is signed, whatever getters the caller's object has. */
+/** What is no list is refused as it is; what the list holds, by the checks of each. */
+function copyList(list: readonly unknown[]): readonly unknown[] {
+  return Array.isArray(list) ? [...list] : list
+}
+
+/** A copy of plain data: what is checked is what is signed, whatever getters the caller's object has. */
 function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
   if (typeof claims !== 'object' || claims === null) return refuse('', 'must be an object')
   for (const name in claims) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
@@ -63,9 +68,11 @@ function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
   if (nbf !== undefined) copy.nbf = nbf
   if (sid !== undefined) copy.sid = sid
   if (org_id !== undefined) copy.org_id = org_id
-  if (act !== undefined || may_act !== undefined || anc !== undefined || gen !== undefined || cnf !== undefined) {
-    Object.assign(copy, JSON.parse(JSON.stringify({ act, may_act, anc, gen, cnf })))
+  if (act !== undefined || may_act !== undefined || cnf !== undefined) {
+    Object.assign(copy, JSON.parse(JSON.stringify({ act, may_act, cnf })))
   }
+  if (anc !== undefined) copy.anc = copyList(anc)
+  if (gen !== undefined) copy.gen = copyList(gen)
   return copy as unknown as AccessTokenClaims
 }
 

@@ -91,6 +91,11 @@ function encodeText(text: string): string {
   return target.base64urlSlice(0, target.utf8Write(text, 0, target.length))
 }
 
+function encodeBytes(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return (buffer as FastBuffer).base64urlSlice(0, buffer.length)
+}
+
 function hmacKey(secret: Uint8Array): HmacKey {
   const key = createSecretKey(secret)
   const signSync = (data: Uint8Array): Uint8Array => createHmac('sha256', key).update(data).digest()
@@ -112,6 +117,6 @@ export const engine: Engine = {
     return target.subarray(0, length)
   },
   encodeText,
-  encodeBytes: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url'),
+  encodeBytes,
   hmacKey,
 }
