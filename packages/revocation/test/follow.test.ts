@@ -114,6 +114,49 @@ describe('following', () => {
     expect(follower.isRevoked(principal({ tokenId: 'jti-2' }))).toBe(true)
   })
 
+  it('refuses heads and deltas that are lower than one before, also of an epoch before', async () => {
+    const made = await world()
+    const { feed, follower, pass } = made
+    const old: string[] = []
+    feed.faults.onStream = (message, deliver) => {
+      old.push(message)
+      deliver(message)
+    }
+    await pass(1)
+    await feed.revoke(jti('a'))
+    await settle()
+    feed.faults.onStream = undefined
+    await feed.revoke(jti('b'))
+    await settle()
+    const before = follower.view.digest
+    const replay = async () => {
+      feed.faults.onStream = (_message, deliver) => {
+        for (const message of old) deliver(message)
+      }
+      await pass(1)
+      feed.faults.onStream = undefined
+    }
+    await replay()
+    expect(failures(made)).toEqual(['replayed', 'replayed'])
+    expect([follower.view.digest, follower.view.position]).toEqual([before, { epoch: 1, seq: 2 }])
+    feed.restore([])
+    await pass(2)
+    const failed = failures(made).length
+    await replay()
+    expect(failures(made).slice(failed)).toEqual(['replayed', 'replayed'])
+    expect(follower.view.position).toEqual({ epoch: 2, seq: 0 })
+  })
+
+  it('refuses a head from the future', async () => {
+    const made = await world()
+    made.time.jump(61)
+    await made.pass(1)
+    expect(failures(made)).toContain('clock_skew')
+    made.clock.jump(61)
+    await made.pass(3)
+    expect(made.follower.freshness().level).toBe('fresh')
+  })
+
   it('counts drift, then repairs it', async () => {
     const { follower, feed, pass, events } = await world()
     const entries = Array.from({ length: 100 }, (_, index) => jti(`t${index}`))
