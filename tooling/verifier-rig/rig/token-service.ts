@@ -37,7 +37,9 @@ export interface RigService {
 export async function startRigService(directory: string, input: object, clock?: Clock): Promise<RigService> {
   const config = await resolveConfig(input, { baseDir: directory })
   await createDataDir(config)
-  const service = await startTokenService(config, clock === undefined ? {} : { clock })
+  // Standard output is for the result.
+  const logDestination = process.stderr
+  const service = await startTokenService(config, { logDestination, ...(clock === undefined ? {} : { clock }) })
   const { client, secret } = await service.issuer.clients.add({
     name: 'rig',
     grants: ['client_credentials'],

@@ -9,8 +9,11 @@ async function run(program: string, ...args: string[]): Promise<RigResult> {
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, [file, ...args], { timeout: 55_000 }, (error, stdout, stderr) => {
       // It exits with 1 when a token was refused, and says which.
-      if (stdout === '') reject(new Error(stderr, { cause: error }))
-      else resolve(JSON.parse(stdout))
+      try {
+        resolve(JSON.parse(stdout))
+      } catch {
+        reject(new Error(`${stderr}${stdout}`, { cause: error }))
+      }
     })
   })
 }
