@@ -3,15 +3,7 @@ import { type SimulatedFeed, simulateFeed } from '@countersign/revocation/testin
 import { afterEach, describe, expect, it } from 'vitest'
 import { createGuard, type Guard } from '../src/index.ts'
 import { audience, issuer, makeKey, makeToken, makeVerifier, NOW, type TestClock, testClock } from './fixtures.ts'
-
-/** Lets everything that waits for nothing but its turn, or for WebCrypto, have it. */
-async function settle(rounds = 8): Promise<void> {
-  for (let round = 0; round < rounds; round++) {
-    // The pool's threads take their work in order: what was hashed before this is done.
-    await crypto.subtle.digest('SHA-256', new Uint8Array(1))
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+import { settle } from './settle.ts'
 
 type Scope = 'agents:read' | 'chat:write'
 const key = await makeKey()
@@ -250,7 +242,7 @@ describe('a revoked token', () => {
     expect(world.decisions.at(-1)).toMatchObject({ plain: 'revocations_stale', other: 'revocations_stale' })
     feed.faults.onStream = undefined
     for (const deliver of held) deliver()
-    await settle(60)
+    await settle()
     await world.present()
     await world.pass(2)
     expect(world.decisions.at(-1)).toMatchObject({ plain: 'revoked', other: 'admitted' })

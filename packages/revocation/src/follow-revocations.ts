@@ -28,7 +28,8 @@ export interface RevocationFollower extends KeyNews {
   /** Calls back when the level changes: within a second, while `freshness()` tells at once. */
   onFreshness(call: (level: FreshnessLevel) => void): () => void
   /**
-   * The keys of tokens with the feed's news of them: for the verifier. They are also what is acknowledged.
+   * The keys of tokens with the feed's news of them: for the verifier. Their ids are what is acknowledged, as far as the
+   * source can tell them; without any, nothing is.
    */
   useKeys(keys: KeySource): KeySource
   /** Ends everything that was started. What is held goes on ageing. */
@@ -137,9 +138,12 @@ export function followRevocations(url: string, options: FollowOptions): Revocati
     onDown: synchronizer.poll,
   })
 
-  const state = (): Acknowledgement | undefined => {
+  const state = async (): Promise<Acknowledgement | undefined> => {
+    // A reader that no token has asked yet holds nothing: without this, a consumer without traffic would hold up rotations.
+    const idle = [...tokenKeys].filter((source) => source.kids?.().length === 0)
+    await Promise.all(idle.map((source) => source.load('').catch(() => undefined)))
     const { position } = view
-    if (position === undefined) return undefined
+    if (position === undefined || tokenKeys.size === 0) return undefined
     const kids = new Set([...tokenKeys].flatMap((source) => source.kids?.() ?? []).concat(view.successors()))
     return { consumer: options.consumer, instance: resolved.instance, kids: [...kids].sort(), position }
   }
@@ -171,7 +175,8 @@ export function followRevocations(url: string, options: FollowOptions): Revocati
     },
     useKeys(source) {
       const used = withFeedKeys(source, view)
-      tokenKeys.add(used)
+      // One that cannot say what it holds would be heard as holding nothing.
+      if (source.kids !== undefined) tokenKeys.add(used)
       return used
     },
     async close() {

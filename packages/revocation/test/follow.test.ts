@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type FollowOptions, followRevocations } from '../src/index.ts'
 import { jti, makeFeedKey, sid } from './support/feed.ts'
 import { principal } from './support/principal.ts'
-import { makeWorld, settle, type World } from './support/world.ts'
+import { settle } from './support/settle.ts'
+import { makeWorld, type World } from './support/world.ts'
 
 const open: World[] = []
 async function world(options: Partial<FollowOptions> = {}): Promise<World> {
@@ -187,15 +188,33 @@ describe('following', () => {
       },
     })
     const [one, two] = [makeFeedKey('key-1').jwk, makeFeedKey('key-2').jwk]
+    await pass(1)
+    // Nobody has said yet whose keys.
+    expect(feed.acknowledgements).toEqual([])
     follower.useKeys(staticKeys({ keys: [one] }))
+    await pass(29)
     await feed.revoke({ type: 'kid', id: 'key-1', successor: two }, jti('a'))
     await pass(30)
     expect(feed.acknowledgements).toEqual([
-      { consumer: 'agent-api', instance: 'one', kids: [], position: { epoch: 1, seq: 0 } },
+      { consumer: 'agent-api', instance: 'one', kids: ['key-1'], position: { epoch: 1, seq: 0 } },
       { consumer: 'agent-api', instance: 'one', kids: ['key-2'], position: { epoch: 1, seq: 2 } },
     ])
     expect(asked).toEqual(['initial', 'initial'])
     expect(events.filter(({ type }) => type === 'feed_acknowledged')).toHaveLength(2)
+  })
+
+  it('makes a reader that nobody has asked read its keys, to say what it would accept', async () => {
+    const { follower, feed, pass } = await world({ ack: async () => 'token' })
+    const { jwk } = makeFeedKey('key-1')
+    let held: readonly string[] = []
+    const load = async () => {
+      held = ['key-1']
+      return undefined
+    }
+    follower.useKeys({ get: () => (held.length > 0 ? jwk : undefined), load, kids: () => held })
+    follower.useKeys({ get: () => jwk, load: async () => jwk })
+    await pass(30)
+    expect(feed.acknowledgements.map(({ kids }) => kids)).toEqual([['key-1']])
   })
 
   it('gets another token where one was refused, once, and reports what stays refused', async () => {
@@ -216,6 +235,7 @@ describe('following', () => {
       onEvent: (event) => events.push(event),
     })
     open.push({ ...made, follower })
+    follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
     await settle()
     expect(asked).toEqual(['initial', 'rejected'])
     expect(failures(made)).toEqual(['acknowledgement_failed'])

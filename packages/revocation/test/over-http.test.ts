@@ -38,6 +38,7 @@ async function follow(options: Partial<FollowOptions> = {}) {
 
 it('reads keys, snapshot and stream over a socket, hears what is revoked, and acknowledges', async () => {
   const { feed, follower, heard } = await follow({ instance: 'one', ack: async () => 'token' })
+  follower.useKeys(feed.keys)
   await follower.whenReady()
   await heard('feed_connected')
   const told = new Promise<void>((resolve) => {

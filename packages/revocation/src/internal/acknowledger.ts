@@ -19,8 +19,8 @@ export interface AcknowledgerOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly report: (event: FeedEvent) => void
-  /** `undefined` while there is nothing to acknowledge. */
-  readonly state: () => Acknowledgement | undefined
+  /** Resolves to `undefined` while there is nothing to acknowledge. */
+  readonly state: () => Promise<Acknowledgement | undefined>
 }
 
 export interface Acknowledger {
@@ -51,8 +51,8 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
 }
 
 async function acknowledge(options: AcknowledgerOptions): Promise<Acknowledgement | undefined> {
-  const state = options.state()
-  if (state === undefined) return undefined
+  const state = await options.state()
+  if (state === undefined || options.signal.aborted) return undefined
   const abort = new AbortController()
   const stop = (): void => abort.abort()
   options.signal.addEventListener('abort', stop, { once: true })

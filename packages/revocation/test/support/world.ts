@@ -1,15 +1,7 @@
 import { type FeedEvent, type FollowOptions, followRevocations, type RevocationFollower } from '../../src/index.ts'
 import { type SimulatedFeed, simulateFeed } from '../../src/testing.ts'
 import { type TestClock, testClock } from './clock.ts'
-
-/** Lets everything that waits for nothing but its turn, or for WebCrypto, have it. */
-export async function settle(rounds = 8): Promise<void> {
-  for (let round = 0; round < rounds; round++) {
-    // The pool's threads take their work in order: what was hashed before this is done.
-    await crypto.subtle.digest('SHA-256', new Uint8Array(1))
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+import { settle } from './settle.ts'
 
 /** An issuer and one follower, each with a clock of its own, and time that passes for both. */
 export interface World {
