@@ -35,6 +35,17 @@ const cut = (token: string): string => {
   return [first, second, Buffer.from(third, 'base64url').subarray(0, 61).toString('base64url')].join('.')
 }
 
+const settings = [
+  'maxTokenLength',
+  'algorithms',
+  'keys',
+  'profile',
+  'issuer',
+  'audience',
+  'clockToleranceSeconds',
+  'maxLifeSeconds',
+]
+
 type Row = [row: string, why: string, token: unknown, code: RejectionCode, where: string]
 
 const shape: Row[] = [
@@ -332,6 +343,8 @@ describe.each([
     expect(() => verifier.verifySync(token as string)).toThrow(expect.objectContaining({ code, where }))
     // Nothing of the token, and none of its values, in what people log.
     expect(`${refusal?.message} ${refusal?.remedy}`).not.toMatch(/evil|billing|dev\/null|eyJ/)
+    expect(refusal?.message).toMatch(/^[A-Z].{15,}\.$/)
+    expect([undefined, ...settings]).toContain(refusal?.setting)
   })
 })
 
