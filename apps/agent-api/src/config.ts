@@ -16,6 +16,7 @@ const environment = z.object({
   PORT: port.default(4610),
   RESOURCE: z.url({ protocol: /^https?$/, error: 'expected the URL that clients use' }).optional(),
   METRICS_PORT: port.optional(),
+  REVOCATIONS: z.enum(['follow', 'off']).default('follow'),
   COUNTERSIGN_LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
@@ -39,12 +40,13 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
   }
-  const { COUNTERSIGN_ISSUER, HOST, PORT, RESOURCE, METRICS_PORT, COUNTERSIGN_LOG_LEVEL } = parsed.data
+  const { COUNTERSIGN_ISSUER, HOST, PORT, RESOURCE, METRICS_PORT, REVOCATIONS, COUNTERSIGN_LOG_LEVEL } = parsed.data
   return {
     issuer: COUNTERSIGN_ISSUER,
     host: HOST,
     port: PORT,
     logLevel: COUNTERSIGN_LOG_LEVEL,
+    revocations: REVOCATIONS,
     ...(RESOURCE === undefined ? {} : { resource: RESOURCE }),
     ...(METRICS_PORT === undefined ? {} : { metricsPort: METRICS_PORT }),
   }

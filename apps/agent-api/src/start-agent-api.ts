@@ -3,9 +3,11 @@ import {
   createLogger,
   createMetrics,
   createReporter,
+  type Logger,
   type LogLevel,
   startMetricsServer,
 } from '@countersign/observability'
+import { followRevocations, type RevocationFollower } from '@countersign/revocation'
 import { createAgentApi } from './create-agent-api.ts'
 import { listen } from './listen.ts'
 import { type AgentApiConsumer, consumer as fleetConsumer } from './scopes.ts'
@@ -23,6 +25,8 @@ export interface StartOptions {
   readonly resource?: string
   /** How the issuer's keys are read; under a demo key policy `{ demo: { scale } }`. */
   readonly jwks?: IssuerGuardOptions['jwks']
+  /** Whether revocations are followed; `off` for an issuer without a feed: tokens are then good until they expire. @default 'follow' */
+  readonly revocations?: 'follow' | 'off'
   /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
   readonly metricsPort?: number
   /** @default 'info' */
@@ -34,6 +38,8 @@ export interface StartOptions {
 export interface RunningAgentApi {
   readonly url: string
   readonly metricsUrl: string | undefined
+  /** Resolves once revocations are known; before, requests with a token get 503. */
+  whenReady(): Promise<void>
   /** Lets requests under way end, then stops everything that was started. */
   close(): Promise<void>
 }
@@ -57,12 +63,15 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     const listening = await listen(host, port)
     const { server, url } = listening
     parts.push(listening)
+    const revocations = options.revocations === 'off' ? undefined : follow(issuer, consumer.audience, logger)
+    if (revocations !== undefined) parts.push(revocations)
     const guard = createGuard({
       issuer,
       consumer,
       resource: options.resource ?? resourceOf(consumer, url),
       jwks: { onEvent: report.jwks, ...options.jwks },
       onEvent: report.guard,
+      ...(revocations === undefined ? {} : { revocations }),
     })
     parts.push(guard)
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
@@ -75,11 +84,31 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
         : await startMetricsServer({ registry: metrics.registry, port: metricsPort })
     if (metricsServer !== undefined) parts.push(metricsServer)
     logger.info('the agent API listens', { url, issuer, audience: consumer.audience })
-    return { url, metricsUrl: metricsServer?.url, close }
+    return {
+      url,
+      metricsUrl: metricsServer?.url,
+      whenReady: async () => revocations?.whenReady(),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function follow(issuer: string, consumer: string, logger: Logger): RevocationFollower {
+  return followRevocations(`${issuer}/revocations`, {
+    consumer,
+    issuer,
+    onEvent: (event) => {
+      if (event.type === 'feed_freshness') {
+        const seconds = Math.round(event.ageSeconds)
+        logger[event.level === 'fresh' ? 'info' : 'warn']('revocation news', { state: event.level, seconds })
+      } else if (event.type === 'feed_failed') {
+        logger.warn('revocation news could not be had', { code: event.error.code, error: event.error })
+      }
+    },
+  })
 }
 
 /** A loopback address in the matrix names the usual port; a port that was taken must not make clients look there. */

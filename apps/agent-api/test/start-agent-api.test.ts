@@ -24,6 +24,7 @@ async function setUp() {
     const running = await startAgentApi({
       issuer: issuer.origin,
       port: 0,
+      revocations: 'off',
       logDestination: { write: (line) => lines.push(line) },
       ...options,
     })
@@ -110,6 +111,7 @@ describe('readConfig', () => {
       host: '127.0.0.1',
       port: 4610,
       logLevel: 'info',
+      revocations: 'follow',
     })
   })
 
@@ -120,6 +122,7 @@ describe('readConfig', () => {
       PORT: '8080',
       RESOURCE: 'https://agents.example.com',
       METRICS_PORT: '9090',
+      REVOCATIONS: 'off',
       COUNTERSIGN_LOG_LEVEL: 'warn',
     }
     expect(readConfig(variables)).toEqual({
@@ -129,6 +132,7 @@ describe('readConfig', () => {
       resource: 'https://agents.example.com',
       metricsPort: 9090,
       logLevel: 'warn',
+      revocations: 'off',
     })
   })
 

@@ -109,6 +109,7 @@ export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
       logDestination: log,
     })
     parts.push(agentApi)
+    await agentApi.whenReady()
     return {
       addresses: { issuer, 'agent-api': agentApi.url, metrics: service.metricsUrl ?? '' },
       configFile,

@@ -15,7 +15,7 @@ export interface RevocationViewOptions {
   readonly maxEntries?: number
   readonly clock?: Clock
   /** Fills the key of a table's fingerprints. @default crypto.getRandomValues */
-  readonly random?: (bytes: Uint8Array<ArrayBuffer>) => unknown
+  readonly random?: (bytes: Uint8Array) => unknown
 }
 
 /** A snapshot that has been read and verified; its `count` and `digest` are its head's. */

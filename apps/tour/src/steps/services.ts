@@ -29,7 +29,7 @@ export const services: readonly Step<Fleet>[] = [
     },
   },
   {
-    name: 'a revoked token is inactive',
+    name: 'a revoked token is refused',
     async run({ addresses, accounts, kept }) {
       const asService = basic(accounts.service.identifier, accounts.service.secret)
       const introspect = () => postForm(`${addresses.issuer}/oauth/introspect`, { token: kept.serviceToken }, asService)
@@ -42,7 +42,21 @@ export const services: readonly Step<Fleet>[] = [
         JSON.stringify(after.body) === '{"active":false}',
         `introspection said ${JSON.stringify(after.body)} after`,
       )
-      return 'introspection: active, revoked, {"active":false}'
+      const ms = await untilRefused(`${addresses['agent-api']}/agents`, kept.serviceToken)
+      return `introspection says {"active":false}; the API, which asks nobody, refused it ${ms.toFixed(0)} ms later`
     },
   },
 ]
+
+const revocationBoundMs = 1_000
+
+/** The API hears of revocations by the signed feed. */
+async function untilRefused(url: string, token: string): Promise<number> {
+  const since = performance.now()
+  for (;;) {
+    const answer = await get(url, bearer(token))
+    const ms = performance.now() - since
+    if (answer.status === 401) return ms
+    expectThat(ms < revocationBoundMs, `the API still answered ${answer.status} after ${ms.toFixed(0)} ms`)
+  }
+}
