@@ -80,8 +80,7 @@ describe('run.mjs', () => {
   })
 })
 
-const hasWrk = spawnSync('wrk', ['-v']).error === undefined
-describe.skipIf(!hasWrk)('wrk', () => {
+describe('wrk', () => {
   async function serve(status: number, run: (url: string, bodies: Set<string>) => Promise<void>): Promise<void> {
     const bodies = new Set<string>()
     const server = createServer((request, response) => {
