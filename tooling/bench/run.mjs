@@ -4,7 +4,17 @@
 import { parseArgs } from 'node:util'
 import { table, writeResult } from './harness/report.mjs'
 
-const names = ['verify-distinct', 'verify-repeated', 'sign', 'http-guard', 'bad-tokens', 'token-endpoint']
+const names = [
+  'verify-distinct',
+  'verify-repeated',
+  'sign',
+  'http-guard',
+  'bad-tokens',
+  'token-endpoint',
+  'revocation-memory',
+  'revocation-latency',
+  'refresh',
+]
 /** Fewer say nothing on a shared machine. */
 const leastRounds = 7
 
