@@ -33,20 +33,6 @@ function seal(value: object, depth: number, walk: Walk): boolean {
   return true
 }
 
-function parse(text: string): unknown {
-  try {
-    // Escapes are rare in tokens, and for member names the engine's own parser is not to be trusted with them.
-    if (text.includes('\\')) return readJson(text)
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null) return undefined
-    const walk: Walk = { members: 0, entries: 0 }
-    // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
-    return seal(value, 1, walk) && countMembers(text) === walk.members ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * Parses a JSON object as a token may contain it: duplicate member names (RFC 8725 section 2.4, RFC 7515 section 4),
  * a `__proto__` member, nesting past 8 and more than 512 entries are refused.
@@ -54,7 +40,17 @@ function parse(text: string): unknown {
  * @returns the object, deeply frozen, or `undefined`
  */
 export function parseStrictObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  const value = parse(text)
+  // Escapes are rare in tokens, and for member names the engine's own parser is not to be trusted with them.
+  const escaped = text.includes('\\')
+  let value: unknown
+  try {
+    value = escaped ? readJson(text) : JSON.parse(text)
+  } catch {
+    // Not JSON, so no object either.
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const walk: Walk = { members: 0, entries: 0 }
+  // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
+  if (!escaped && (!seal(value, 1, walk) || countMembers(text) !== walk.members)) return undefined
   return value as Record<string, unknown>
 }

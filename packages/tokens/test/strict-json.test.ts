@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { parseStrictObject } from '../src/internal/strict-json.ts'
+
+/** Escaped in front, so that the own reader reads it instead of `JSON.parse`: both must say the same. */
+const escaped = (json: string): string => json.replace('{', '{"\\u0078x":0,')
+const plain = (json: string): string => json.replace('{', '{"xx":0,')
+const lists = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+const objects = (depth: number): string => '{"a":'.repeat(depth) + 1 + '}'.repeat(depth)
+const ones = (count: number): string => `[${Array(count).fill(1).join()}]`
+
+describe.each([
+  ['JSON.parse', plain],
+  ['the own reader', escaped],
+])('a strict object by %s', (_by, form) => {
+  const parse = (json: string): unknown => parseStrictObject(form(json))
+
+  it.each([
+    ['eight levels of lists', `{"a":${lists(7)}}`],
+    ['eight levels of objects', objects(8)],
+    ['512 entries', `{"a":${ones(510)}}`],
+    ['colons, quotation marks and braces in strings', '{"a":":{}:,","b:":"x:y"}'],
+    ['one name in two objects', '{"a":{"a":1},"b":[{"a":1},{"a":2}]}'],
+    ['every kind of value', '{"a":null,"b":true,"c":false,"d":-1.5e-3,"e":"","f":{},"g":[]}'],
+    ['white space around everything', ' {\t"a" :\n1 ,\r"b" : [ 1 , 2 ] } '],
+  ])('may have %s', (_what, json) => {
+    expect(parse(json)).toEqual(JSON.parse(plain(json)))
+  })
+
+  it.each([
+    ['nine levels of lists', `{"a":${lists(8)}}`],
+    ['nine levels of objects', objects(9)],
+    ['513 entries', `{"a":${ones(511)}}`],
+    ['a name twice', '{"a":1,"a":1}'],
+    ['a name twice further down', '{"b":[{"a":1,"a":2}]}'],
+    ['__proto__', '{"__proto__":1}'],
+    ['__proto__ further down', '{"a":{"b":[{"__proto__":null}]}}'],
+    ['no end', '{"a":1'],
+    ['something behind', '{"a":1}x'],
+    ['a comma too many', '{"a":1,}'],
+    ['a list with a comma too many', '{"a":[1,]}'],
+    ['no colon', '{"a" 1}'],
+    ['a name without quotation marks', '{a:1}'],
+    ['a number with a zero before it', '{"a":01}'],
+    ['a number that ends in a point', '{"a":1.}'],
+    ['a word that is no value', '{"a":undefined}'],
+    ['a control character in a string', '{"a":"\u0001"}'],
+  ])('may not have %s', (_what, json) => {
+    expect(parse(json)).toBeUndefined()
+  })
+
+  it('is frozen to the last list', () => {
+    const value = parse('{"a":{"b":[{"c":[]}]}}') as { a: { b: [{ c: [] }] } }
+    for (const each of [value, value.a, value.a.b, value.a.b[0], value.a.b[0].c]) {
+      expect(Object.isFrozen(each)).toBe(true)
+    }
+  })
+})
+
+it.each(['', 'null', 'true', '1', '"text"', '[]', '[{}]', '"\\u0041"', '["\\n"]', '"', '\\', 'undefined'])(
+  'takes %j for no object',
+  (text) => {
+    expect(parseStrictObject(text)).toBeUndefined()
+  },
+)
+
+it('takes the empty object', () => {
+  expect(parseStrictObject('{}')).toEqual({})
+  expect(parseStrictObject(' {\n} ')).toEqual({})
+})
