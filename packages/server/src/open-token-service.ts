@@ -7,6 +7,7 @@ import { openSqlite, type SqliteDatabase } from '@countersign/storage/sqlite'
 import { type Clock, systemClock } from '@countersign/tokens'
 import type { KeysConfig } from './config.ts'
 import { requireDataDir } from './data-dir.ts'
+import { rememberClients } from './remembered-clients.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
 import { feedLifeSeconds, feedRingName, planRings, type RingPlan } from './rings.ts'
 import { createUndoStack } from './undo-stack.ts'
@@ -37,6 +38,8 @@ export interface OpenOptions {
   /** @default the machine's clock */
   readonly clock?: Clock
   readonly limits?: IssuerLimits
+  /** Whether client records are remembered for up to 250 ms, as a busy service wants it. @default false */
+  readonly rememberClients?: boolean
 }
 
 /**
@@ -65,12 +68,18 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
     }
     const feedRing = await openFeedRing({ config, options, kek, database, audit })
     opened.push(() => feedRing.close())
+    let issuerStores = database.stores.issuer
+    if (options.rememberClients === true) {
+      const remembered = rememberClients(issuerStores, (call) => database.onChange(call), options.clock)
+      opened.push(async () => remembered.stop())
+      issuerStores = remembered.stores
+    }
     const issuer = createIssuer({
       issuer: config.issuer,
       rings,
       feed: { ring: feedRing, serve: options.feed ?? options.scheduler ?? false },
       consumers: config.consumers,
-      stores: database.stores.issuer,
+      stores: issuerStores,
       audit,
       ...(report === undefined ? {} : { onEvent: report.issuer }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),

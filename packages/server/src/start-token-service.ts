@@ -55,6 +55,7 @@ export async function startTokenService(
   try {
     const parts = await openTokenService(config, {
       scheduler: true,
+      rememberClients: true,
       ...openOptions,
       report,
       onFatal: (error) => {
