@@ -17,6 +17,8 @@ export interface TokenServiceConfig {
   readonly database?: string
   /** The key-encryption key. @default kek in `dataDir` */
   readonly kekFile?: string
+  /** Earlier key-encryption keys: they open what they sealed until `countersign keys rewrap` ran. At most 8. @default [] */
+  readonly previousKekFiles?: readonly string[]
   /** The consumer matrix, or the path of a module or JSON file that has it. */
   readonly consumers: ConsumerMatrix | string
   readonly keys?: KeysConfig

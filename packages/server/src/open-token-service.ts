@@ -54,7 +54,7 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
   const { report } = options
   const opened = createUndoStack()
   try {
-    const kek = kekFromFile(config.kekFile)
+    const kek = kekFromFile(config.kekFile, { previous: config.previousKekFiles })
     const audit = await openAuditLog(config.auditFile, report === undefined ? {} : { onEvent: report.audit })
     opened.push(() => audit.close())
     const database = await openDatabase(config, options)

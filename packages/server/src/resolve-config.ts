@@ -18,6 +18,7 @@ export interface ResolvedConfig {
   readonly dataDir: string
   readonly databaseFile: string
   readonly kekFile: string
+  readonly previousKekFiles: readonly string[]
   readonly consumers: ConsumerMatrix
   readonly keys: KeysConfig
   readonly logLevel: LogLevel
@@ -84,6 +85,7 @@ const configSchema = z.strictObject({
   dataDir: z.string().min(1).optional(),
   database: sqliteUrl.optional(),
   kekFile: z.string().min(1).optional(),
+  previousKekFiles: z.array(z.string().min(1)).max(8).optional(),
   consumers: z.union([z.string().min(1), z.looseObject({})]),
   keys: keysSchema.optional(),
   log: z.strictObject({ level: logLevel.optional() }).optional(),
@@ -164,6 +166,7 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
         : resolve(env.COUNTERSIGN_DATABASE_URL.slice('sqlite:'.length)),
     kekFile:
       env.COUNTERSIGN_KEK_FILE === undefined ? inDataDir(given.kekFile, 'kek') : resolve(env.COUNTERSIGN_KEK_FILE),
+    previousKekFiles: (given.previousKekFiles ?? []).map(at),
     consumers: await resolveConsumers(given.consumers, at),
     keys,
     logLevel: env.COUNTERSIGN_LOG_LEVEL ?? given.log?.level ?? 'info',

@@ -61,7 +61,11 @@ describe('resolveConfig', () => {
   })
 
   it('takes paths relative to the file that names them', async () => {
-    const config = await resolveConfig({ ...minimal, dataDir: '../keep', database: 'sqlite:here.db' }, at)
+    const config = await resolveConfig(
+      { ...minimal, dataDir: '../keep', database: 'sqlite:here.db', previousKekFiles: ['old-kek'] },
+      at,
+    )
+    expect(config.previousKekFiles).toEqual(['/srv/auth/old-kek'])
     expect(config.dataDir).toBe('/srv/keep')
     expect(config.databaseFile).toBe('/srv/auth/here.db')
   })

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createKekFile } from '@countersign/sealing'
 import { createVerifier } from '@countersign/tokens'
 import { remoteJwks } from '@countersign/tokens/jwks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -83,6 +84,25 @@ describe('a token service on SQLite', () => {
     await rm(config.kekFile)
     await writeFile(config.databaseFile, '')
     await expect(createDataDir(config)).rejects.toMatchObject({ code: 'already_initialised' })
+  })
+
+  it('moves its keys from one key-encryption key to the next', async () => {
+    await createDataDir(config)
+    const first = await openTokenService(config)
+    const kid = first.rings[0]?.status().activeKid
+    await first.close()
+    const old = `${config.kekFile}.old`
+    await rename(config.kekFile, old)
+    await createKekFile(config.kekFile)
+    await expect(openTokenService(config)).rejects.toThrow()
+
+    const both = await openTokenService({ ...config, previousKekFiles: [old] })
+    for (const ring of [...both.rings, both.feedRing]) await ring.rewrap()
+    await both.close()
+    await rm(old)
+    const after = await openTokenService(config)
+    running.push(after)
+    expect(after.rings[0]?.status().activeKid).toBe(kid)
   })
 
   it('does not begin anew when its database is missing', async () => {
