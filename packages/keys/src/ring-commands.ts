@@ -218,8 +218,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
       if (standby.state === 'pending') return { change: publish(document, standby.kid, view.now()) }
       const waitingFor = await gate.waitsFor(standby, active)
       if (waitingFor.length > 0) {
-        const activatesAt = gate.lawfulAt(standby, emergency)
-        const inBlackout = activatesAt > gate.lawfulAt(standby, 'any')
+        const { at: activatesAt, inBlackout } = gate.lawful(standby, emergency)
         return {
           met: {
             done: false,
@@ -242,7 +241,7 @@ export function createRingCommands(options: RingCommandsOptions): RingCommands {
     if (!isStandby(key)) {
       throw new KeysError(key.state === 'revoked' ? 'wrong_state' : 'too_late', `the key ${key.kid} is ${key.state}`)
     }
-    const at = gate.lawfulAt(key, emergency)
+    const { at } = gate.lawful(key, emergency)
     const when = new Date(at * 1000).toISOString()
     throw new KeysError('too_early', `the key ${key.kid} may sign from ${when} on: it waits for ${why}`, {
       lawfulAt: at,

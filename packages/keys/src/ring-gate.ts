@@ -26,7 +26,8 @@ export interface RingGate {
   missing(kid: string): readonly string[]
   /** What the standby's activation waits for, blackouts apart; asks the confirmations. */
   waitsFor(standby: KeyRecord, active: KeyRecord): Promise<readonly string[]>
-  lawfulAt(standby: KeyRecord, emergency: string | undefined): number
+  /** When the caches know it and, but in an emergency, no blackout holds; whether a blackout is what it waits for last. */
+  lawful(standby: KeyRecord, emergency: string | undefined): { readonly at: number; readonly inBlackout: boolean }
   /** The end of the blackout that holds now. */
   closedUntil(step: keyof Calendars): number | undefined
   overridden(emergency: string | undefined, force: string | undefined): string | undefined
@@ -72,10 +73,11 @@ export function createRingGate(options: RingGateOptions): RingGate {
     return [...waiting, ...required, ...others]
   }
 
-  /** When the caches know it; and, but in an emergency, no blackout holds. */
-  function lawfulAt(standby: KeyRecord, emergency: string | undefined): number {
+  function lawful(standby: KeyRecord, emergency: string | undefined): ReturnType<RingGate['lawful']> {
+    // Once: a second that ends between two readings would look like a blackout of one second.
     const known = view.now() + Math.max(0, propagationLeft(standby, policy, view.ages))
-    return emergency === undefined ? view.ages.calendars.activation.nextOpen(known) : known
+    const at = emergency === undefined ? view.ages.calendars.activation.nextOpen(known) : known
+    return { at, inBlackout: at > known }
   }
 
   const closedUntil = (step: keyof Calendars): number | undefined => {
@@ -109,7 +111,7 @@ export function createRingGate(options: RingGateOptions): RingGate {
     confirm,
     missing: (kid) => lastMissing.get(kid) ?? [],
     waitsFor,
-    lawfulAt,
+    lawful,
     closedUntil,
     overridden,
     refuseBlackout,

@@ -247,6 +247,19 @@ describe('a planned change in a blackout', () => {
     await ring.close()
   })
 
+  it('is not made up where there is none, however time passes while it is asked', async () => {
+    const clock = createFakeClock()
+    let readings = 0
+    const monotonicMs = () => clock.monotonicMs() + (readings++ % 7) + readings
+    const passing = { ...clock, monotonicMs, now: () => clock.now() + readings / 1000 }
+    const { ring } = await openRing({ clock: passing })
+    await ring.rotate()
+    for (let turn = 0; turn < 500; turn += 1) {
+      expect(await ring.rotate()).toMatchObject({ done: false, waitingFor: ['propagation'] })
+    }
+    await ring.close()
+  })
+
   it('tells before it that the activation will wait for its end', async () => {
     const { ring } = await inOffice()
     expect(await ring.rotate()).toEqual({
