@@ -1,0 +1,171 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { PublicJwk } from '../src/index.ts'
+import { freshSeconds } from '../src/internal/max-age.ts'
+import { RecentNames } from '../src/internal/recent-names.ts'
+import { scopeSet } from '../src/internal/scope-sets.ts'
+import { TokenBucket } from '../src/internal/token-bucket.ts'
+import { trustKey } from '../src/internal/trusted-key.ts'
+import { engine } from '../src/node/engine.ts'
+import { ed25519Key, es256Key } from './support/issuer.ts'
+
+describe('freshSeconds', () => {
+  it.each<[string | undefined, string | undefined, number | undefined]>([
+    [undefined, undefined, undefined],
+    ['', '5', undefined],
+    ['public', undefined, undefined],
+    ['max-age=300', undefined, 300],
+    ['max-age=300', '100', 200],
+    ['max-age=300', '300', 0],
+    ['max-age=300', '301', 0],
+    ['max-age=300', 'soon', 300],
+    ['max-age=300', '-5', 300],
+    ['max-age=300', '5x', 300],
+    ['max-age=300', 'x5', 300],
+    ['max-age=0', undefined, 0],
+    ['Public , MAX-AGE="60" ', undefined, 60],
+    ['max-age=1, max-age=2', undefined, 1],
+    ['s-max-age=60', undefined, undefined],
+    ['max-age=60s', undefined, undefined],
+    ['max-age=12345678901', undefined, undefined],
+    ['max-age=9999999999', undefined, 9_999_999_999],
+    ['max-age=x, max-age=7', undefined, 7],
+    ['max-age=300, no-store', undefined, 0],
+    ['no-cache, max-age=300', undefined, 0],
+    ['no-cache-please, max-age=300', undefined, 300],
+  ])('of %j and Age %j is %j', (cacheControl, age, seconds) => {
+    expect(freshSeconds(cacheControl, age)).toBe(seconds)
+  })
+})
+
+describe('RecentNames', () => {
+  it('knows a name for its time, and then forgets it', () => {
+    const names = new RecentNames(3, 1000)
+    expect(names.has('a', 500)).toBe(false)
+    names.add('a', 500)
+    expect([names.has('a', 500), names.has('a', 1499), names.size]).toEqual([true, true, 1])
+    expect([names.has('a', 1500), names.size]).toEqual([false, 0])
+    names.add('b', 5000)
+    expect(names.has('b', 5999)).toBe(true)
+  })
+
+  it('holds so many, and the one seen longest ago makes room', () => {
+    const names = new RecentNames(2, 1000)
+    names.add('a', 0)
+    names.add('b', 1)
+    names.add('a', 2)
+    expect(names.size).toBe(2)
+    names.add('c', 3)
+    expect([names.size, names.has('b', 3), names.has('a', 3), names.has('c', 3)]).toEqual([2, false, true, true])
+    names.clear()
+    expect([names.size, names.has('a', 3)]).toEqual([0, false])
+  })
+
+  it('counts the time from when a name was seen last', () => {
+    const names = new RecentNames(2, 1000)
+    names.add('a', 0)
+    names.add('a', 900)
+    expect(names.has('a', 1800)).toBe(true)
+  })
+})
+
+describe('TokenBucket', () => {
+  it('lets a burst through, then one for each time', () => {
+    const bucket = new TokenBucket(30_000, 2, 1000)
+    expect([bucket.take(1000), bucket.take(1000), bucket.take(1000)]).toEqual([true, true, false])
+    expect(bucket.waitMs(1000)).toBe(30_000)
+    expect(bucket.waitMs(16_000)).toBe(15_000)
+    expect([bucket.take(30_999), bucket.take(31_000), bucket.take(31_000)]).toEqual([false, true, false])
+  })
+
+  it('saves up no more than the burst', () => {
+    const bucket = new TokenBucket(30_000, 2, 0)
+    expect(bucket.waitMs(1_000_000)).toBe(0)
+    expect([1, 2, 3].map(() => bucket.take(1_000_000))).toEqual([true, true, false])
+  })
+})
+
+describe('scopeSet', () => {
+  it('is one set for one text, however many come between', () => {
+    const [first, second] = [scopeSet('a b'), scopeSet('b a')]
+    expect([first, second]).toEqual([new Set(['a', 'b']), new Set(['a', 'b'])])
+    expect(first).not.toBe(second)
+    expect([scopeSet('a b'), scopeSet('a b'), scopeSet('b a')]).toEqual([first, first, second])
+    expect(scopeSet('a b')).toBe(first)
+    expect(scopeSet('')).toEqual(new Set())
+    expect([scopeSet(' '), scopeSet('a  b'), scopeSet('"')]).toEqual([undefined, undefined, undefined])
+  })
+
+  it('remembers 256 texts and then begins anew', async () => {
+    vi.resetModules()
+    const { scopeSet: fresh } = await import('../src/internal/scope-sets.ts')
+    const texts = Array.from({ length: 256 }, (_, index) => `scope-${index}`)
+    const sets = texts.map((text) => fresh(text))
+    expect(texts.map((text) => fresh(text))).toEqual(sets)
+    expect(texts.every((text, index) => fresh(text) === sets[index])).toBe(true)
+    fresh('one more')
+    expect(texts.some((text, index) => fresh(text) === sets[index])).toBe(false)
+  })
+
+  it('cannot be changed by anybody', () => {
+    const set = scopeSet('read') as Set<string>
+    for (const change of [() => set.add('x'), () => set.delete('read'), () => set.clear()]) {
+      expect(change).toThrow(/cannot be changed/)
+    }
+    expect(() => Object.defineProperty(set, 'has', { value: () => true })).toThrow(TypeError)
+    expect(set).toEqual(new Set(['read']))
+  })
+})
+
+describe('trustKey', () => {
+  const jwkOf = (key: { jwk: object }): PublicJwk => key.jwk as PublicJwk
+
+  it('answers to both names of Ed25519 and to its own of any other', () => {
+    const okp = trustKey(jwkOf(ed25519Key()), engine.ed25519)
+    expect(['EdDSA', 'Ed25519', 'ES256', ''].map(okp.answersTo)).toEqual([true, true, false, false])
+    const ec = trustKey(jwkOf(es256Key()), engine.ed25519)
+    expect(['EdDSA', 'Ed25519', 'ES256', 'ES384'].map(ec.answersTo)).toEqual([false, false, true, false])
+  })
+
+  it.each([
+    ['ES256', 64],
+    ['ES384', 96],
+    ['ES512', 132],
+    ['RS256', 256],
+    ['PS512', 256],
+  ])('takes no signature for %s that is not %i bytes', async (alg, length) => {
+    const { subtle } = globalThis.crypto
+    const usages = ['sign', 'verify'] as const
+    const pair = alg.startsWith('ES')
+      ? await subtle.generateKey(
+          { name: 'ECDSA', namedCurve: `P-${alg === 'ES512' ? '521' : alg.slice(2)}` },
+          true,
+          usages,
+        )
+      : await subtle.generateKey(
+          {
+            name: alg.startsWith('PS') ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5',
+            hash: `SHA-${alg.slice(2)}`,
+            modulusLength: 2048,
+            publicExponent: Uint8Array.of(1, 0, 1),
+          },
+          true,
+          usages,
+        )
+    const exported = await subtle.exportKey('jwk', (pair as CryptoKeyPair).publicKey)
+    const key = trustKey({ ...exported, alg, kid: 'k' } as PublicJwk, engine.ed25519)
+    const fits = [length - 1, length, length + 1, 0].map((bytes) => key.fits(new Uint8Array(bytes)))
+    expect(fits).toEqual([false, true, false, false])
+  })
+
+  it('says that a key is bad, and why, when the engine does not take it', () => {
+    const cause = new Error('no')
+    const refusing = {
+      name: 'refusing',
+      importKey: () => {
+        throw cause
+      },
+    }
+    const expected = expect.objectContaining({ code: 'bad_key', message: expect.stringMatching(/engine/), cause })
+    expect(() => trustKey(jwkOf(ed25519Key()), refusing)).toThrow(expected)
+  })
+})
