@@ -1,7 +1,7 @@
-import type { Availability, Guard } from '@countersign/guard'
-import { admitRequest, challenge, resourceMetadataUrl } from '@countersign/guard/http'
+import type { Availability, Decision, Guard } from '@countersign/guard'
+import { challenge, readBearer, resourceMetadataUrl } from '@countersign/guard/http'
 import type { Principal } from '@countersign/tokens'
-import type { Request, RequestHandler } from 'express'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { type AuthRouter, createAuthRouter } from './auth-router.ts'
 import { ExpressAuthError } from './errors.ts'
 import { metadataHandler } from './metadata.ts'
@@ -70,8 +70,7 @@ export function expressAuth<Scope extends string>(
       throw new ExpressAuthError('no_introspection', 'The guard has no `introspect` to ask.')
     }
     const staleness = availability === undefined ? {} : { availability }
-    const admit: RequestHandler = async (req, res, next) => {
-      const decision = await admitRequest(guard, req, scopes, staleness)
+    const conclude = (decision: Decision, req: Request, res: Response, next: NextFunction): void => {
       if (decision.admitted) {
         slotsOf(req)[slot] = decision.principal
         next()
@@ -79,6 +78,13 @@ export function expressAuth<Scope extends string>(
       }
       const { status, headers, body } = challenge(decision, { scopes, resourceMetadata, realm: options.realm })
       res.status(status).set(headers).json(body)
+    }
+    const admit: RequestHandler = (req, res, next) => {
+      const asked = { ...readBearer(req), scopes, ...staleness, surface: 'http' }
+      const decision = guard.admitNow?.(asked)
+      if (decision !== undefined) return conclude(decision, req, res, next)
+      // Express takes what is thrown and what is rejected for faults.
+      return guard.admit(asked).then((later) => conclude(later, req, res, next))
     }
     return admit
   }

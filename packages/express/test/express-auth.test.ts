@@ -107,6 +107,47 @@ describe('requireScope', () => {
     })
   })
 
+  it('asks whoever wraps the guard, also about a token that the guard knows', async () => {
+    const guard = makeGuard()
+    const token = makeToken()
+    expect((await guard.admit({ token })).admitted).toBe(true)
+    const admit = async () => ({ admitted: false, code: 'revoked' }) as const
+    const auth = expressAuth({ ...guard, admit })
+    const app = express().get('/x', auth.requireToken(), (_req, res) => res.end())
+    await serving(app, async (origin) => {
+      expect((await fetch(`${origin}/x`, bearer(token))).status).toBe(401)
+    })
+  })
+
+  it('decides on a token that comes again as on one that comes first, and faults too', async () => {
+    const fault = new Error('disk on fire')
+    let answer = (): boolean => false
+    const guard = makeGuard({ revocations: { isRevoked: () => answer(), onChange: () => () => {} } })
+    const auth = expressAuth(guard)
+    const app = express().get('/x', auth.requireToken(), (req, res) => res.end(auth.principal(req).subject))
+    const seen: unknown[] = []
+    const failed: ErrorRequestHandler = (error, _req, res, _next) => {
+      seen.push(error)
+      res.status(500).end()
+    }
+    app.use(failed)
+    const token = makeToken()
+    await serving(app, async (origin) => {
+      const status = async (): Promise<number> => (await fetch(`${origin}/x`, bearer(token))).status
+      expect([await status(), await status()]).toEqual([200, 200])
+      answer = () => true
+      expect(await status()).toBe(401)
+      answer = () => {
+        throw fault
+      }
+      expect(await status()).toBe(500)
+      expect(seen).toEqual([fault])
+      await guard.close()
+      expect(await status()).toBe(500)
+      expect(seen).toEqual([fault, expect.objectContaining({ code: 'closed' })])
+    })
+  })
+
   it('lets an error of an asynchronous handler reach the error handler', async () => {
     const { app, seen } = makeApp()
     await serving(app, async (origin) => {

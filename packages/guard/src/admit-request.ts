@@ -3,9 +3,9 @@ import type { Guard, StalenessChoice } from './guard.ts'
 import { type RequestLike, readBearer } from './read-bearer.ts'
 
 /**
- * `guard.admit` with the token of an HTTP request: Node's, Express's or Fetch's.
+ * Reads the token of an HTTP request and decides.
  *
- * @example A plain node:http server
+ * @example A `node:http` server
  * const decision = await admitRequest(guard, request, ['agents:read'])
  * if (!decision.admitted) {
  *   const { status, headers, body } = challenge(decision)

@@ -1,14 +1,14 @@
 import { type Clock, isRejection, type Principal, systemClock, TokenRejected, type Verifier } from '@countersign/tokens'
 import type { Decision } from './decision.ts'
+import { createReports, type DecisionReport } from './decision-report.ts'
 import { GuardError } from './errors.ts'
-import type { EventBasis, GuardEvent } from './events.ts'
+import type { GuardEvent } from './events.ts'
 import type { AdmitRequest, Guard, PrincipalEnd } from './guard.ts'
 import { type Introspect, introspectInTime } from './introspection.ts'
 import { createIssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
 import { parseResourceUrl } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
 import { createStaleness, sensitiveScopes } from './staleness.ts'
-import { createAlgorithmReader } from './token-algorithm.ts'
 import { createWatches, type Watch } from './watches.ts'
 
 /** Seconds that a caller is asked to wait when keys cannot be had. */
@@ -76,7 +76,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   const resource = options.resource ?? consumer?.resource
   if (resource !== undefined) parseResourceUrl(resource)
   const { verifier, audience, close } = chooseVerifier(options, clock)
-  const algorithmOf = createAlgorithmReader()
+  const startReport = onEvent === undefined ? undefined : createReports(onEvent, clock)
   let closed = false
 
   const staleness = createStaleness(revocations, sensitiveScopes(consumer?.scopes))
@@ -120,58 +120,61 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     return { admitted: true, principal }
   }
 
-  /** One function and one wait for the usual request: each more of them costs as much as finding a remembered token. */
-  const judge = async (request: AdmitRequest<Scope>, seen?: (rejection: TokenRejected) => void): Promise<Decision> => {
+  const toDenial = (rejection: unknown, report: DecisionReport | undefined): Decision => {
+    if (!isRejection(rejection)) throw rejection
+    report?.rejected(rejection)
+    const { code } = rejection
+    const undecided = code === 'keys_unavailable' || code === 'revocations_stale'
+    return { admitted: false, code, ...(undecided ? { retryAfterSeconds } : {}) }
+  }
+
+  /** What needs no waiting: waiting alone takes longer than finding a remembered token. */
+  const judgeNow = (request: AdmitRequest<Scope>, report: DecisionReport | undefined): Decision | undefined => {
+    const { token, invalidRequest } = request
+    if (invalidRequest === true) return { admitted: false, code: 'invalid_request' }
+    if (token === undefined || token === '') return { admitted: false, code: 'no_token' }
     try {
-      if (request.invalidRequest === true) return { admitted: false, code: 'invalid_request' }
-      if (request.token === undefined || request.token === '') return { admitted: false, code: 'no_token' }
-      const principal = await verifier.verify(request.token)
+      const principal = verifier.recall?.(token)
+      return principal === undefined ? undefined : weigh(request, principal)
+    } catch (rejection) {
+      return toDenial(rejection, report)
+    }
+  }
+
+  const judge = async (request: AdmitRequest<Scope>, report: DecisionReport | undefined): Promise<Decision> => {
+    try {
+      const principal = await verifier.verify(request.token ?? '')
       return weigh(request, principal) ?? (await decideLate(request, principal))
     } catch (rejection) {
-      if (!isRejection(rejection)) throw rejection
-      seen?.(rejection)
-      const { code } = rejection
-      const undecided = code === 'keys_unavailable' || code === 'revocations_stale'
-      return { admitted: false, code, ...(undecided ? { retryAfterSeconds } : {}) }
+      return toDenial(rejection, report)
     }
   }
 
-  const reported = async (request: AdmitRequest<Scope>, report: (event: GuardEvent) => void): Promise<Decision> => {
-    const startMs = clock.monotonicMs()
-    const decided = () => {
-      const algorithm = request.token === undefined ? undefined : algorithmOf(request.token)
-      return {
-        surface: request.surface ?? 'other',
-        ...(algorithm === undefined ? {} : { algorithm }),
-        durationMs: clock.monotonicMs() - startMs,
-      }
+  const checkUse = ({ availability }: AdmitRequest<Scope>): void => {
+    if (closed) throw new GuardError('closed', 'The guard is closed.')
+    if (availability === 'introspect' && introspect === undefined) {
+      throw new GuardError('no_introspection', 'The guard has no `introspect` to ask.')
     }
-    let rejection: TokenRejected | undefined
-    let decision: Decision
-    try {
-      decision = await judge(request, (seen) => {
-        rejection = seen
-      })
-    } catch (cause) {
-      report({ type: 'error', ...decided(), cause })
-      throw cause
-    }
-    report(toEvent(decision, rejection, decided()))
-    return decision
   }
 
-  return {
+  const guard: Guard<Scope> = {
     audience,
     issuer: options.issuer,
     resource,
     scopes: consumer === undefined ? undefined : scopesOf(consumer),
     canIntrospect: introspect !== undefined,
-    admit(request) {
-      if (closed) return Promise.reject(new GuardError('closed', 'The guard is closed.'))
-      if (request.availability === 'introspect' && introspect === undefined) {
-        return Promise.reject(new GuardError('no_introspection', 'The guard has no `introspect` to ask.'))
+    async admit(request) {
+      checkUse(request)
+      const report = startReport?.(request)
+      let decision: Decision
+      try {
+        decision = judgeNow(request, report) ?? (await judge(request, report))
+      } catch (cause) {
+        report?.failed(cause)
+        throw cause
       }
-      return onEvent === undefined ? judge(request) : reported(request, onEvent)
+      report?.decided(decision)
+      return decision
     },
     permits(principal, scopes, { availability } = {}) {
       if (!scopes.every((scope) => principal.scopes.has(scope)) || clock.now() >= principal.expiresAt) return false
@@ -192,27 +195,27 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       await close()
     },
   }
+  const admitNow: NonNullable<Guard<Scope>['admitNow']> = (request) => {
+    checkUse(request)
+    const report = startReport?.(request)
+    let decision: Decision | undefined
+    try {
+      decision = judgeNow(request, report)
+    } catch (cause) {
+      report?.failed(cause)
+      throw cause
+    }
+    if (decision !== undefined) report?.decided(decision)
+    return decision
+  }
+  // Not enumerable: a guard spread from this one, with an `admit` of its own, must not be asked past it.
+  return Object.defineProperty(guard, 'admitNow', { value: admitNow })
 }
 
 const nothing: readonly never[] = []
 
 function missingOf<Scope extends string>(needed: readonly Scope[], held: ReadonlySet<string>): readonly Scope[] {
   return needed.every((scope) => held.has(scope)) ? nothing : needed.filter((scope) => !held.has(scope))
-}
-
-function toEvent(decision: Decision, rejection: TokenRejected | undefined, decided: EventBasis): GuardEvent {
-  if (decision.admitted) return { type: 'admitted', ...decided }
-  const { code } = decision
-  if (decision.retryAfterSeconds !== undefined) return { type: 'error', ...decided, code, cause: rejection?.cause }
-  const where = rejection?.where
-  const setting = rejection?.setting
-  return {
-    type: 'denied',
-    ...decided,
-    code,
-    ...(where === undefined ? {} : { where }),
-    ...(setting === undefined ? {} : { setting }),
-  }
 }
 
 interface ChosenVerifier {

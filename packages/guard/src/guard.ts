@@ -46,6 +46,13 @@ export interface Guard<Scope extends string = string> {
   /** Decides; never throws for a bad token. A rejection means a fault of ours: answer 500, not 401. */
   admit(request: AdmitRequest<Scope>): Promise<Decision>
   /**
+   * The same decision without any wait, for adapters that can do without one: where the token was accepted before, and
+   * where there is none. `undefined` says that `admit` has to be asked. Throws what `admit` rejects with.
+   *
+   * Whoever wraps a guard wraps this too, or leaves it out: then `admit` alone is asked.
+   */
+  admitNow?(request: AdmitRequest<Scope>): Decision | undefined
+  /**
    * Later, for each message: does this principal hold all of these scopes, and has it not ended?
    * It ends at `exp` to the second: the clock tolerance forgives at admission only. Late revocation news count as at
    * admission.

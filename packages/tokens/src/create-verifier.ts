@@ -163,11 +163,13 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     return (jwk === undefined ? undefined : checkSync(opened, choose(jwk, opened))) ?? (await checkSlowly(opened, jwk))
   }
 
-  return {
+  const verifier: TokenVerifier = {
     verify,
     verifySync,
     get cache() {
       return { entries: verified.entries, bytes: verified.bytes }
     },
   }
+  // Not enumerable: a verifier spread from this one, with a `verify` of its own, must not be asked past it.
+  return Object.defineProperty(verifier, 'recall', { value: recall })
 }

@@ -45,4 +45,11 @@ export interface Verifier {
    * Anything else thrown is a fault, never a refusal.
    */
   verify(token: string): Promise<Principal>
+  /**
+   * Answers at once for a token that was accepted before, after every check that time, keys and revocations call for;
+   * `undefined` says that `verify` has to be asked. Whoever wraps a verifier wraps this too, or leaves it out.
+   *
+   * @throws TokenRejected for a token that was accepted before and is not now
+   */
+  recall?(token: string): Principal | undefined
 }
