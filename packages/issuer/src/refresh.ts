@@ -1,7 +1,7 @@
 import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context, Resource } from './context.ts'
 import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
-import type { ClientRecord, RefreshRecord, SessionRecord } from './ports.ts'
+import type { ClientRecord, Generations, RefreshRecord, SessionRecord } from './ports.ts'
 import { newRefreshToken, refreshTokenPrefix, sha256 } from './random.ts'
 import { replaySeconds, seal, unseal } from './refresh-replay.ts'
 import { refusal } from './refusals.ts'
@@ -33,6 +33,9 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
   if (session.clientId !== client.id || !alive) throw refusal('refresh_failed')
   const user = await context.stores.users.byId(session.userId)
   if (user === undefined || user.disabledAt !== null) throw refusal('refresh_failed')
+  const generations: Generations = [await context.stores.globalGeneration(), client.generation, user.generation]
+  // The store decides so again when it rotates; here, so that nothing is signed and recorded that it will refuse.
+  if (session.generations.some((openedUnder, i) => openedUnder < (generations[i] ?? 0))) throw refusal('refresh_failed')
   const resource = sameTarget(context, client, session, request)
   const scope = shrink(client, resource, session, request.scope)
 
@@ -51,7 +54,7 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     clientId: client.id,
     sessionId: session.id,
     scope,
-    generations: [await context.stores.globalGeneration(), client.generation, user.generation],
+    generations,
     now,
     notAfter: session.expiresAt,
   }
