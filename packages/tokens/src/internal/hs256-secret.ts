@@ -11,17 +11,14 @@ function isDer(bytes: Uint8Array): boolean {
   if (tag !== 0x30) return false
   if (first < 0x80) return bytes.length === 2 + first
   const count = first & 0x7f
-  if (count === 0 || count > 3) return false
   const length = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 0)
   return bytes.length === 2 + count + length
 }
 
 function decodesToDer(text: string): boolean {
-  const body = text.replace(/\s+/g, '')
-  if (!/^[\w+/-]+={0,2}$/.test(body)) return false
-  const padded = body.replace(/-/g, '+').replace(/_/g, '/')
   try {
-    return isDer(Uint8Array.from(atob(padded), (character) => character.charCodeAt(0)))
+    const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/'))
+    return isDer(Uint8Array.from(binary, (character) => character.charCodeAt(0)))
   } catch {
     return false
   }
