@@ -8,10 +8,8 @@ import { TokensError } from './tokens-error.ts'
  * @throws TokensError `bad_key` when a member that the thumbprint is made of is missing
  */
 export async function jwkThumbprint(jwk: Omit<PublicJwk, 'kid' | 'alg'>): Promise<string> {
-  const { kty, crv, x, y, n, e } = jwk
-  const members = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)
   try {
-    return await calculateJwkThumbprint(Object.fromEntries(members) as JWK, 'sha256')
+    return await calculateJwkThumbprint(jwk as JWK, 'sha256')
   } catch (cause) {
     throw new TokensError('bad_key', 'The key lacks a member that its thumbprint is made of.', { cause })
   }

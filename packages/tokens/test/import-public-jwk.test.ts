@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { importPublicJwk, jwkThumbprint, staticKeys } from '../src/index.ts'
+import { importPublicJwk, jwkThumbprint, type PublicJwk, staticKeys } from '../src/index.ts'
 import { ed25519Key, es256Key } from './support/issuer.ts'
 
 const ed = ed25519Key().jwk
@@ -13,7 +13,8 @@ const curve = (namedCurve: string) => ({
   kid: 'c',
 })
 const flip = (text: unknown): string => `${String(text).startsWith('A') ? 'B' : 'A'}${String(text).slice(1)}`
-const badKey = expect.objectContaining({ name: 'TokensError', code: 'bad_key' })
+const isBadKey = { name: 'TokensError', code: 'bad_key' }
+const badKey = expect.objectContaining(isBadKey)
 
 describe('importing a public key', () => {
   it('copies the public members and nothing else, frozen', () => {
@@ -98,16 +99,41 @@ describe('a configured key set', () => {
     expect(await keys.load('nobody')).toBeUndefined()
   })
 
-  it.each([
-    ['nothing', undefined],
-    ['an empty set', { keys: [] }],
-    ['a list', [ed]],
-    ['two keys of one id', { keys: [ed, { ...ec, kid: 'k1' }] }],
-    ['33 keys', { keys: Array.from({ length: 33 }, (_, index) => ({ ...ed, kid: `k${index}` })) }],
-    ['one bad key among good ones', { keys: [ed, { ...ec, d: 'AAAA' }] }],
-  ])('refuses %s', (_why, jwks) => expect(() => staticKeys(jwks)).toThrow(badKey))
+  it('may have 32 keys, and names them in their order', () => {
+    const many = Array.from({ length: 32 }, (_, index) => ({ ...ed, kid: `k${index}` }))
+    expect(staticKeys({ keys: many }).kids?.()).toEqual(many.map(({ kid }) => kid))
+  })
+
+  it.each<[why: string, jwks: unknown, message: RegExp]>([
+    ['nothing', undefined, /1 to 32 keys/],
+    ['an empty set', { keys: [] }, /1 to 32 keys/],
+    ['a list', [ed], /1 to 32 keys/],
+    ['33 keys', { keys: Array.from({ length: 33 }, (_, index) => ({ ...ed, kid: `k${index}` })) }, /1 to 32 keys/],
+    ['two keys of one id', { keys: [ed, { ...ec, kid: 'k1' }] }, /same kid/],
+    ['one bad key among good ones', { keys: [ed, { ...ec, d: 'AAAA' }] }, /private/],
+  ])('refuses %s', (_why, jwks, message) => {
+    expect(() => staticKeys(jwks)).toThrow(
+      expect.objectContaining({ ...isBadKey, message: expect.stringMatching(message) }),
+    )
+  })
 })
 
-it('makes no thumbprint of half a key', async () => {
-  await expect(jwkThumbprint({ kty: 'EC', crv: 'P-256', x: 'AAAA' })).rejects.toMatchObject({ code: 'bad_key' })
+describe('a thumbprint', () => {
+  it.each([
+    ['an Ed25519 key', ed, (jwk: PublicJwk) => ({ crv: jwk.crv, kty: jwk.kty, x: jwk.x })],
+    ['a P-256 key', ec, (jwk: PublicJwk) => ({ crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y })],
+    ['an RSA key', rsa, (jwk: PublicJwk) => ({ e: jwk.e, kty: jwk.kty, n: jwk.n })],
+  ])('of %s is the hash of its members in their order (RFC 7638 section 3)', async (_what, jwk, members) => {
+    const key = importPublicJwk(jwk)
+    const text = JSON.stringify(members(key))
+    expect(await jwkThumbprint(key)).toBe(createHash('sha256').update(text).digest('base64url'))
+  })
+
+  it('is not made of half a key', async () => {
+    await expect(jwkThumbprint({ kty: 'EC', crv: 'P-256', x: 'AAAA' })).rejects.toMatchObject({
+      ...isBadKey,
+      message: expect.stringContaining('lacks a member'),
+      cause: expect.any(Error),
+    })
+  })
 })
