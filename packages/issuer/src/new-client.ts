@@ -57,7 +57,9 @@ export function newClientRecord(context: Context, input: NewClient, secrets: rea
     origins: [...new Set(origins)],
     refreshDelivery,
     secrets,
+    keys: [],
     generation: 0,
+    synthetic: false,
     createdAt: context.now(),
     disabledAt: null,
   }

@@ -5,7 +5,7 @@ import type { AcknowledgementStore, RevocationEntry, RevocationLog } from '@coun
  * without NUL: a store refuses others instead of storing something else. Orders are those of code points.
  */
 
-export type GrantType = 'sign_in' | 'client_credentials' | 'refresh_token'
+export type GrantType = 'sign_in' | 'client_credentials' | 'refresh_token' | 'token_exchange'
 
 export interface UserRecord {
   readonly id: string
@@ -15,6 +15,8 @@ export interface UserRecord {
   readonly passwordHash: string
   /** Only grows; tokens carry the value they were issued under. */
   readonly generation: number
+  /** No person: a monitor's account, whose tokens say `synthetic`. */
+  readonly synthetic: boolean
   readonly createdAt: number
   readonly disabledAt: number | null
 }
@@ -25,6 +27,17 @@ export interface ClientSecret {
   readonly hash: string
   readonly createdAt: number
   /** After this the secret is refused; null: until rotated. */
+  readonly expiresAt: number | null
+}
+
+/** A public key that a client signs its assertions with (RFC 7523). */
+export interface ClientKey {
+  /** What the client calls it in `kid`; the RFC 7638 thumbprint unless its JWK said otherwise. */
+  readonly kid: string
+  /** `x` of the Ed25519 JWK (RFC 8037). */
+  readonly x: string
+  readonly createdAt: number
+  /** After this its signatures are refused; null: until replaced. */
   readonly expiresAt: number | null
 }
 
@@ -45,7 +58,10 @@ export interface ClientRecord {
   /** How the refresh token travels: a property of the client, never of a request. */
   readonly refreshDelivery: 'cookie' | 'body'
   readonly secrets: readonly ClientSecret[]
+  readonly keys: readonly ClientKey[]
   readonly generation: number
+  /** A monitor: tokens that it obtains or exchanges say `synthetic`. */
+  readonly synthetic: boolean
   readonly createdAt: number
   readonly disabledAt: number | null
 }
@@ -139,6 +155,8 @@ export interface ClientStore {
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly ClientRecord[]>
   /** @returns false if there is no such client */
   setSecrets(id: string, secrets: readonly ClientSecret[]): Promise<boolean>
+  /** @returns false if there is no such client */
+  setKeys(id: string, keys: readonly ClientKey[]): Promise<boolean>
   /** Disables, raises the generation, ends every session through it and appends to the revocation log. @returns false as for users */
   disable(id: string, now: number, until: number): Promise<boolean>
 }
@@ -214,9 +232,43 @@ export interface LiveTokens {
   readonly until: number
 }
 
+/** Who a token rests on, and the generation that it carries of them. */
+export interface Party {
+  readonly id: string
+  readonly generation: number
+}
+
+/** A token made out of another (RFC 8693), and everything that must hold at that moment. */
+export interface ExchangeEntry {
+  readonly issued: IssuedRecord
+  /** The `jti`s of the presented token, first, and of its ancestors; at most 5. None for another issuer's token. */
+  readonly tokens: readonly string[]
+  /** Whose the presented token is, as its row must say. */
+  readonly presented: { readonly subject: string; readonly clientId: string } | null
+  /** The global generation that it carries. */
+  readonly global: number
+  readonly clients: readonly Party[]
+  readonly users: readonly Party[]
+}
+
+export type ExchangeOutcome =
+  | 'stored'
+  /** The presented token or an ancestor has no row, or the row says something else. */
+  | 'unknown_token'
+  /** It, or an ancestor, was revoked. */
+  | 'token_revoked'
+  | 'session_ended'
+  /** Somebody that it rests on is missing, disabled or of a later generation. */
+  | 'party_ended'
+
 export interface IssuedStore {
   /** Resolves once durable; rejects if there is a row by that `jti`. */
   add(issued: IssuedRecord): Promise<void>
+  /**
+   * Stores the row if everything holds that it rests on, in one transaction; else nothing. Resolves once durable; rejects
+   * if there is a row by that `jti`.
+   */
+  exchange(entry: ExchangeEntry): Promise<ExchangeOutcome>
   status(jti: string): Promise<TokenStatus | undefined>
   /**
    * Revokes and appends to the revocation log, in one transaction.
@@ -275,6 +327,7 @@ export interface IssuerStores {
     /** For the entries; what ended as long ago as this lies ahead is left out. */
     readonly until: number
     /** How long after its expiry a token may be accepted somewhere. */
+  readonly assertions: AssertionStore
     readonly skewSeconds: number
     readonly limit: number
   }): Promise<readonly RevocationEntry[]>
@@ -311,6 +364,7 @@ export interface IssuerAuditEvent {
     | 'client.disable'
     | 'client.rotate_secret'
     | 'revocation.repair'
+    | 'token.exchange'
   readonly outcome: 'allowed' | 'denied'
   readonly actor: AuditActor
   readonly target: { readonly type: 'token' | 'session' | 'user' | 'client' | 'feed'; readonly id: string }
@@ -321,3 +375,4 @@ export interface IssuerAuditEvent {
 export interface IssuerAudit {
   record(event: IssuerAuditEvent): Promise<void>
 }
+    | 'client.rotate_key'

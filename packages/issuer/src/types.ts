@@ -127,6 +127,7 @@ export interface UserInfo {
   readonly id: string
   readonly identifier: string
   readonly createdAt: number
+  readonly synthetic: boolean
   readonly disabledAt: number | null
 }
 
@@ -143,6 +144,8 @@ export interface ClientInfo {
   readonly refreshDelivery: 'cookie' | 'body'
   readonly secrets: readonly { readonly id: string; readonly createdAt: number; readonly expiresAt: number | null }[]
   readonly createdAt: number
+  readonly keys: readonly ClientKey[]
+  readonly synthetic: boolean
   readonly disabledAt: number | null
 }
 
@@ -165,7 +168,14 @@ export interface NewClient extends Requested {
 
 export interface Users {
   /** @throws IssuerError `invalid_name`, `weak_password`, `name_taken` */
-  add(user: { readonly identifier: string; readonly password: string } & Requested): Promise<UserInfo>
+  add(
+    user: {
+      readonly identifier: string
+      readonly password: string
+      /** No person: its tokens say `synthetic`. @default false */
+      readonly synthetic?: boolean
+    } & Requested,
+  ): Promise<UserInfo>
   /** In order of identifier. */
   list(page?: Page): Promise<readonly UserInfo[]>
   /** Ends every session and outdates every token of the user. @throws IssuerError `unknown_user`, `already_disabled` */

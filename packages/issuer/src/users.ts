@@ -20,7 +20,7 @@ export function createUsers(context: Context): Users {
   const actorOf = (requested: Requested | undefined): AuditActor => requested?.actor ?? { type: 'operator' }
 
   return {
-    async add({ identifier, password, ...requested }) {
+    async add({ identifier, password, synthetic, ...requested }) {
       const normal = normaliseIdentifier(identifier)
       if (normal === undefined) {
         throw new IssuerError(
@@ -35,6 +35,7 @@ export function createUsers(context: Context): Users {
         identifier: normal,
         passwordHash: await context.passwords.hash(password),
         generation: 0,
+        synthetic: synthetic ?? false,
         createdAt: context.now(),
         disabledAt: null,
       }
@@ -66,6 +67,6 @@ export function createUsers(context: Context): Users {
   }
 }
 
-function info({ id, identifier, createdAt, disabledAt }: UserRecord): UserInfo {
-  return { id, identifier, createdAt, disabledAt }
+function info({ id, identifier, synthetic, createdAt, disabledAt }: UserRecord): UserInfo {
+  return { id, identifier, synthetic, createdAt, disabledAt }
 }

@@ -63,6 +63,7 @@ export function rememberClients(
         byId: (id) => lookUp(`id ${id}`, () => clients.byId(id)),
         byName: (name) => lookUp(`name ${name}`, () => clients.byName(name)),
         setSecrets: (...given) => changing(clients.setSecrets(...given)),
+        setKeys: (...given) => changing(clients.setKeys(...given)),
         disable: (...given) => changing(clients.disable(...given)),
       },
     },

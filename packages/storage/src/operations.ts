@@ -5,7 +5,9 @@ import {
   acknowledgementReads,
   acknowledgementWrites,
 } from './operations/acknowledgements.ts'
+import { type AssertionWrites, assertionWrites } from './operations/assertions.ts'
 import { type ClientReads, type ClientWrites, clientReads, clientWrites } from './operations/clients.ts'
+import { type ExchangeWrites, exchangeWrites } from './operations/exchange.ts'
 import { type IssuedReads, type IssuedWrites, issuedReads, issuedWrites } from './operations/issued.ts'
 import { type KeyRingReads, type KeyRingWrites, keyRingReads, keyRingWrites } from './operations/key-rings.ts'
 import { type PruneWrites, pruneWrites } from './operations/prune.ts'
@@ -43,6 +45,8 @@ export interface Writes
     ClientWrites,
     SessionWrites,
     IssuedWrites,
+    ExchangeWrites,
+    AssertionWrites,
     ThrottleWrites,
     SettingWrites,
     RevocationWrites,
@@ -75,6 +79,8 @@ export function createWrites(compile: Compile): Writes {
     ...clientWrites(compile, revoke),
     ...sessionWrites(compile, revoke),
     ...issuedWrites(compile, revoke),
+    ...exchangeWrites(compile),
+    ...assertionWrites(compile),
     ...revocationWrites(compile, revoke),
     ...acknowledgementWrites(compile),
     ...throttleWrites(compile),

@@ -8,6 +8,7 @@ export interface Schema {
   refresh_tokens: RefreshTokensTable
   issued_tokens: IssuedTokensTable
   throttle: ThrottleTable
+  client_assertions: ClientAssertionsTable
   revocation_log: RevocationLogTable
   revocation_entries: RevocationEntriesTable
   revocation_events: RevocationEventsTable
@@ -30,6 +31,7 @@ export interface UsersTable {
   identifier: string
   password_hash: string
   generation: number
+  synthetic: number
   created_at: number
   disabled_at: number | null
 }
@@ -45,7 +47,9 @@ export interface ClientsTable {
   origins: string
   refresh_delivery: string
   secrets: string
+  keys: string
   generation: number
+  synthetic: number
   created_at: number
   disabled_at: number | null
 }
@@ -92,6 +96,12 @@ interface IssuedTokensTable {
   issued_at: number
   expires_at: number
   revoked_at: number | null
+}
+
+/** Those that were used. */
+interface ClientAssertionsTable {
+  id: string
+  until: number
 }
 
 interface ThrottleTable {

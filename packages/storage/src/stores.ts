@@ -47,6 +47,7 @@ export function storesOver(engine: Engine): Stores {
         byName: (name) => engine.read(() => reads.clientByName(name)),
         list: (page) => engine.read(() => reads.listClients(page)),
         setSecrets: (id, secrets) => engine.write('setSecrets', id, secrets),
+        setKeys: (id, keys) => engine.write('setKeys', id, keys),
         disable: (id, now, until) => engine.write('disableClient', id, now, until),
       },
       sessions: {
@@ -60,6 +61,7 @@ export function storesOver(engine: Engine): Stores {
       },
       issued: {
         add: (issued) => engine.write('addIssued', issued),
+        exchange: (entry) => engine.write('exchange', entry),
         status: (jti) => engine.read(() => reads.tokenStatus(jti)),
         revoke: (jti, now, until) => engine.write('revokeIssued', jti, now, until),
         latestExpiry: () => engine.read(() => reads.latestExpiry()),
@@ -69,6 +71,10 @@ export function storesOver(engine: Engine): Stores {
         read: (keys) => engine.read(() => reads.readThrottle(keys)),
         fail: (keys, rule, now) => engine.write('countFailure', keys, rule, now),
         clear: (key) => engine.write('clearThrottle', key),
+      },
+      assertions: {
+        use: (id, until) => engine.write('useAssertion', id, until),
+        forget: (now, limit) => engine.write('forgetAssertions', now, limit),
       },
       revocations: revocationLogOver(engine),
       acknowledgements: {

@@ -7,6 +7,7 @@ export const user: UserRecord = {
   identifier: 'ada@example.com',
   passwordHash: 'hash',
   generation: 0,
+  synthetic: false,
   createdAt: NOW,
   disabledAt: null,
 }
@@ -22,7 +23,9 @@ export const client: ClientRecord = {
   origins: [],
   refreshDelivery: 'body',
   secrets: [],
+  keys: [],
   generation: 0,
+  synthetic: false,
   createdAt: NOW,
   disabledAt: null,
 }

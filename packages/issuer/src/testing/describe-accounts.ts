@@ -13,7 +13,7 @@ import {
 
 export function describeUsers(test: Test): void {
   test('finds a user by id and by identifier, equal to what was added', async ({ store: { users } }) => {
-    const ada = user('ada', { disabledAt: NOW + 1, generation: 7 })
+    const ada = user('ada', { disabledAt: NOW + 1, generation: 7, synthetic: true })
     assert.equal(await users.add(ada), true)
     assert.deepEqual(await users.byId('ada'), ada)
     assert.deepEqual(await users.byIdentifier('ada@example.com'), ada)
@@ -138,7 +138,9 @@ export function describeClients(test: Test): void {
       { id: 's1', hash: 'h1', createdAt: NOW, expiresAt: null },
       { id: 's2', hash: 'h2', createdAt: NOW + 1, expiresAt: NOW + 2 },
     ],
+    keys: [{ kid: 'k1', x: 'x1', createdAt: NOW, expiresAt: NOW + 2 }],
     generation: 3,
+    synthetic: true,
     disabledAt: NOW + 9,
   })
 
@@ -190,6 +192,14 @@ export function describeClients(test: Test): void {
     assert.equal(await clients.setSecrets('etl', []), true)
     assert.deepEqual((await clients.byId('etl'))?.secrets, [])
     assert.equal(await clients.setSecrets('nobody', []), false)
+  })
+
+  test('replaces the keys whole', async ({ store: { clients } }) => {
+    await clients.add(full)
+    const keys = Array.from({ length: 4 }, (_, i) => ({ kid: `${i}`, x: `x${i}`, createdAt: i, expiresAt: null }))
+    assert.equal(await clients.setKeys('etl', keys), true)
+    assert.deepEqual(await clients.byId('etl'), { ...full, keys })
+    assert.equal(await clients.setKeys('nobody', []), false)
   })
 
   test('disables once: raises the generation and ends the sessions through it', async ({ store }) => {

@@ -1,6 +1,7 @@
 import type { StoreUnderTest, TestRunner } from '@countersign/keys/testing'
 import type { IssuerStores } from '../ports.ts'
 import { describeClients, describeUsers } from './describe-accounts.ts'
+import { describeAssertions, describeExchange } from './describe-exchange.ts'
 import { describePruning } from './describe-pruning.ts'
 import { describeReplay, describeRevocationPorts, describeRevocations } from './describe-revocations.ts'
 import { describeIssued, describeRotation, describeSessions } from './describe-sessions.ts'
@@ -25,6 +26,8 @@ export function describeIssuerStores(
   runner.describe(`${name}: sessions`, () => describeSessions(test))
   runner.describe(`${name}: refresh rotation`, () => describeRotation(test))
   runner.describe(`${name}: issued tokens`, () => describeIssued(test))
+  runner.describe(`${name}: exchanged tokens`, () => describeExchange(test))
+  runner.describe(`${name}: client assertions`, () => describeAssertions(test))
   runner.describe(`${name}: replay of a refresh`, () => describeReplay(test))
   runner.describe(`${name}: revocations`, () => describeRevocations(test))
   describeRevocationPorts(name, open, runner)

@@ -79,6 +79,12 @@ export function memoryClients(state: MemoryState): ClientStore {
       state.clients.set(id, { ...client, secrets: copy(secrets) })
       return true
     },
+    async setKeys(id, keys) {
+      const client = state.clients.get(id)
+      if (client === undefined) return false
+      state.clients.set(id, { ...client, keys: copy(keys) })
+      return true
+    },
     async disable(id, now, until) {
       const client = state.clients.get(id)
       if (client === undefined || client.disabledAt !== null) return false

@@ -1,5 +1,6 @@
 import type { IssuerStores } from '../ports.ts'
 import { memoryClients, memoryUsers } from './memory-accounts.ts'
+import { memoryAssertions } from './memory-assertions.ts'
 import { memoryAcknowledgements, memoryRevocationLog, unrevoked } from './memory-revocations.ts'
 import { memoryIssued, memorySessions } from './memory-sessions.ts'
 import type { MemoryState } from './memory-state.ts'
@@ -17,6 +18,7 @@ export function memoryIssuerStores(now: () => number = () => Date.now() / 1000):
     refresh: new Map(),
     issued: new Map(),
     throttle: new Map(),
+    assertions: new Map(),
     globalGeneration: 0,
     log: { epoch: 1, seq: 0, entries: new Map(), events: [], watchers: new Set() },
   }
@@ -26,6 +28,7 @@ export function memoryIssuerStores(now: () => number = () => Date.now() / 1000):
     sessions: memorySessions(state),
     issued: memoryIssued(state),
     throttle: memoryThrottle(state),
+    assertions: memoryAssertions(state),
     revocations: memoryRevocationLog(state, now),
     acknowledgements: memoryAcknowledgements(),
     async unrevoked(wanted) {

@@ -1,4 +1,14 @@
-import type { IssuedRecord, IssuedStore, LiveTokens, SessionStore } from '../ports.ts'
+import type {
+  ClientRecord,
+  ExchangeEntry,
+  ExchangeOutcome,
+  IssuedRecord,
+  IssuedStore,
+  LiveTokens,
+  Party,
+  SessionStore,
+  UserRecord,
+} from '../ports.ts'
 import { appendEntry } from './memory-revocations.ts'
 import { compareText, copy, endSession, generationsHold, type MemoryState, refuseText } from './memory-state.ts'
 
@@ -83,11 +93,35 @@ export function memorySessions(state: MemoryState): SessionStore {
   }
 }
 
+function judgeExchange(state: MemoryState, entry: ExchangeEntry): ExchangeOutcome {
+  const rows = entry.tokens.map((jti) => state.issued.get(jti))
+  for (const row of rows) if (row === undefined) return 'unknown_token'
+  const { presented } = entry
+  const first = rows[0]?.issued
+  if (presented !== null && (first?.subject !== presented.subject || first.clientId !== presented.clientId)) {
+    return 'unknown_token'
+  }
+  if (rows.some((row) => row?.revokedAt !== null)) return 'token_revoked'
+  const endedAt = (id: string): number | null => state.sessions.get(id)?.session.endedAt ?? null
+  if (rows.some((row) => row !== undefined && endedAt(row.issued.sessionId) !== null)) return 'session_ended'
+  if (entry.global < state.globalGeneration) return 'party_ended'
+  const holds = ({ id, generation }: Party, record: ClientRecord | UserRecord | undefined): boolean =>
+    record?.id === id && record.disabledAt === null && generation >= record.generation
+  if (!entry.clients.every((party) => holds(party, state.clients.get(party.id)))) return 'party_ended'
+  return entry.users.every((party) => holds(party, state.users.get(party.id))) ? 'stored' : 'party_ended'
+}
+
 export function memoryIssued(state: MemoryState): IssuedStore {
   return {
     async add(issued) {
       if (state.issued.has(issued.jti)) throw new Error('There is an access token by that jti already.')
       storeIssued(state, issued)
+    },
+    async exchange(entry) {
+      if (state.issued.has(entry.issued.jti)) throw new Error('There is an access token by that jti already.')
+      const outcome = judgeExchange(state, entry)
+      if (outcome === 'stored') storeIssued(state, entry.issued)
+      return outcome
     },
     async status(jti) {
       const row = state.issued.get(jti)

@@ -48,6 +48,8 @@ export interface MemoryState {
   readonly refresh: Map<string, RefreshRow>
   readonly issued: Map<string, IssuedRow>
   readonly throttle: Map<string, ThrottleRow>
+  /** Until when each used assertion is remembered. */
+  readonly assertions: Map<string, number>
   readonly globalGeneration: number
   readonly log: MemoryLog
 }

@@ -21,7 +21,9 @@ function toClient(row: ClientRow): ClientRecord {
     origins: JSON.parse(row.origins),
     refreshDelivery: row.refresh_delivery as ClientRecord['refreshDelivery'],
     secrets: JSON.parse(row.secrets),
+    keys: JSON.parse(row.keys),
     generation: row.generation,
+    synthetic: row.synthetic === 1,
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
   }
@@ -39,7 +41,9 @@ function toRow(client: ClientRecord): ClientRow {
     origins: JSON.stringify(client.origins),
     refresh_delivery: client.refreshDelivery,
     secrets: JSON.stringify(client.secrets),
+    keys: JSON.stringify(client.keys),
     generation: client.generation,
+    synthetic: client.synthetic ? 1 : 0,
     created_at: client.createdAt,
     disabled_at: client.disabledAt,
   }
@@ -78,6 +82,7 @@ export function clientReads(compile: Compile): ClientReads {
 export interface ClientWrites {
   readonly addClient: OperationOf<ClientStore['add']>
   readonly setSecrets: OperationOf<ClientStore['setSecrets']>
+  readonly setKeys: OperationOf<ClientStore['setKeys']>
   readonly disableClient: OperationOf<ClientStore['disable']>
 }
 
@@ -96,7 +101,9 @@ export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
         origins: p('origins'),
         refresh_delivery: p('refresh_delivery'),
         secrets: p('secrets'),
+        keys: p('keys'),
         generation: p('generation'),
+        synthetic: p('synthetic'),
         created_at: p('created_at'),
         disabled_at: p('disabled_at'),
       })
@@ -106,6 +113,12 @@ export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
     db
       .updateTable('clients')
       .set({ secrets: p('secrets') })
+      .where('id', '=', p('id')),
+  )
+  const replaceKeys = compile<{ id: string; keys: string }>()((db, p) =>
+    db
+      .updateTable('clients')
+      .set({ keys: p('keys') })
       .where('id', '=', p('id')),
   )
   const disable = compile<{ id: string; now: number }>()((db, p) =>
@@ -123,6 +136,9 @@ export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
     },
     *setSecrets(id, secrets) {
       return (yield* run(replaceSecrets, { id, secrets: JSON.stringify(secrets) })) === 1
+    },
+    *setKeys(id, keys) {
+      return (yield* run(replaceKeys, { id, keys: JSON.stringify(keys) })) === 1
     },
     *disableClient(id, now, until) {
       const changed = yield* first(disable, { id, now })

@@ -12,6 +12,7 @@ function toUser(row: Selectable<UsersTable>): UserRecord {
     identifier: row.identifier,
     passwordHash: row.password_hash,
     generation: row.generation,
+    synthetic: row.synthetic === 1,
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
   }
@@ -56,7 +57,7 @@ export interface UserWrites {
 }
 
 export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
-  const insert = compile<UserRecord>()((db, p) =>
+  const insert = compile<Omit<UserRecord, 'synthetic'> & { readonly synthetic: number }>()((db, p) =>
     db
       .insertInto('users')
       .values({
@@ -64,6 +65,7 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
         identifier: p('identifier'),
         password_hash: p('passwordHash'),
         generation: p('generation'),
+        synthetic: p('synthetic'),
         created_at: p('createdAt'),
         disabled_at: p('disabledAt'),
       })
@@ -94,7 +96,7 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
   const endOfUser = endSessions(compile, 'user_id')
   return {
     *addUser(user) {
-      return (yield* run(insert, user)) === 1
+      return (yield* run(insert, { ...user, synthetic: user.synthetic ? 1 : 0 })) === 1
     },
     *setPassword(id, passwordHash, now, until) {
       // The account's row first: whoever opens a session at the same time waits for it, or is seen by the next statement.

@@ -159,4 +159,18 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX clients_disabled ON clients (disabled_at) WHERE disabled_at IS NOT NULL;
     `,
   },
+  {
+    name: 'keys of clients, used assertions, synthetic accounts',
+    sql: `
+      ALTER TABLE users ADD COLUMN synthetic INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE clients ADD COLUMN synthetic INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE clients ADD COLUMN keys TEXT NOT NULL DEFAULT '[]';
+
+      CREATE TABLE client_assertions (
+        id TEXT PRIMARY KEY,
+        until INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX client_assertions_to_forget ON client_assertions (until);
+    `,
+  },
 ]
