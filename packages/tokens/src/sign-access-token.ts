@@ -25,7 +25,7 @@ function refuse(where: string, message: string): never {
   throw new TokensError('claims_refused', `The claim "${where}" ${message}.`)
 }
 
-/** The members of {@link AccessTokenClaims}, in the order in which they are written. */
+/** The members of {@link AccessTokenClaims}. */
 const known = {
   iss: true,
   sub: true,
@@ -45,35 +45,54 @@ const known = {
   cnf: true,
 } as const satisfies Record<keyof AccessTokenClaims, true>
 
-/** Names of actors, and of `may_act`. */
-const knownActor: ReadonlySet<string> = new Set(['sub', 'client_id', 'act'])
+const ofActor: ReadonlySet<string> = new Set(['sub', 'client_id', 'act'])
+const ofMayAct: ReadonlySet<string> = new Set(['sub', 'client_id'])
 
-function checkActor(actor: object | undefined, where: string): void {
-  if (actor === undefined) return
-  for (const name of Object.keys(actor)) if (!knownActor.has(name)) refuse(`${where}.${name}`, 'is not one of an actor')
-  if ('act' in actor && typeof actor.act === 'object' && actor.act !== null) checkActor(actor.act, `${where}.act`)
+function checkNames(members: object, names: ReadonlySet<string>, where: string): void {
+  for (const name of Object.keys(members)) if (!names.has(name)) refuse(`${where}.${name}`, 'is not one of an actor')
+}
+
+/** What else the claims of delegation hold; their form is right. */
+function checkActors({ act, may_act }: AccessTokenClaims): void {
+  let where = 'act'
+  for (let actor = act; actor !== undefined; actor = actor.act) {
+    checkNames(actor, ofActor, where)
+    where += '.act'
+  }
+  if (may_act !== undefined) checkNames(may_act, ofMayAct, 'may_act')
 }
 
 /** What is no list is refused as it is; what the list holds, by the checks of each. */
-function copyList(list: readonly unknown[]): readonly unknown[] {
+function copyList(list: readonly unknown[] | undefined): unknown {
   return Array.isArray(list) ? [...list] : list
 }
 
 /** A copy of plain data: what is checked is what is signed, whatever getters the caller's object has. */
 function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
-  if (typeof claims !== 'object' || claims === null) return refuse('', 'must be an object')
+  if (typeof claims !== 'object' || claims === null) {
+    throw new TokensError('claims_refused', 'The claims are not an object.')
+  }
   for (const name in claims) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
   const { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id, act, may_act, anc, gen, cnf } = claims
-  const copy: Record<string, unknown> = { iss, sub, aud, exp, iat, jti, client_id, scope }
-  if (nbf !== undefined) copy.nbf = nbf
-  if (sid !== undefined) copy.sid = sid
-  if (org_id !== undefined) copy.org_id = org_id
+  const copy = {
+    iss,
+    sub,
+    aud,
+    exp,
+    iat,
+    nbf,
+    jti,
+    client_id,
+    scope,
+    sid,
+    org_id,
+    anc: copyList(anc),
+    gen: copyList(gen),
+  }
   if (act !== undefined || may_act !== undefined || cnf !== undefined) {
     Object.assign(copy, JSON.parse(JSON.stringify({ act, may_act, cnf })))
   }
-  if (anc !== undefined) copy.anc = copyList(anc)
-  if (gen !== undefined) copy.gen = copyList(gen)
-  return copy as unknown as AccessTokenClaims
+  return copy as AccessTokenClaims
 }
 
 function signingInput(claims: AccessTokenClaims, signer: TokenSigner): string {
@@ -82,8 +101,7 @@ function signingInput(claims: AccessTokenClaims, signer: TokenSigner): string {
   if (bad !== undefined || !isScope(copy.scope)) return refuse(bad ?? 'scope', 'is missing or has the wrong form')
   if (!isIdentifier(copy.aud)) return refuse('aud', 'has the wrong form')
   if (!isIdentifier(copy.client_id)) return refuse('client_id', 'is missing or has the wrong form')
-  checkActor(copy.act, 'act')
-  checkActor(copy.may_act, 'may_act')
+  checkActors(copy)
   if (copy.exp <= copy.iat) return refuse('exp', 'is not after "iat"')
   if (copy.nbf !== undefined && copy.nbf >= copy.exp) return refuse('nbf', 'is not before "exp"')
   return `${headerSegment(signer)}.${engine.encodeText(JSON.stringify(copy))}`
