@@ -302,6 +302,18 @@ export interface ThrottleStore {
   clear(key: string): Promise<void>
 }
 
+/** Client assertions (RFC 7523) that were used, shared by every process: each is good for one request. */
+export interface AssertionStore {
+  /**
+   * @param id at most 64 characters, for the client and the assertion's `jti` together
+   * @param until when it may be forgotten: nobody accepts the assertion from then on
+   * @returns false if it was used before; of any number of concurrent calls exactly one gets true
+   */
+  use(id: string, until: number): Promise<boolean>
+  /** Forgets those whose time is over, at most `limit` a call. @returns how many */
+  forget(now: number, limit: number): Promise<number>
+}
+
 export interface ThrottleRule {
   readonly allowed: number
   readonly windowSeconds: number
@@ -315,6 +327,7 @@ export interface IssuerStores {
   readonly sessions: SessionStore
   readonly issued: IssuedStore
   readonly throttle: ThrottleStore
+  readonly assertions: AssertionStore
   /** Everything above that revokes appends to it by itself, in its own transaction. */
   readonly revocations: RevocationLog
   readonly acknowledgements: AcknowledgementStore
@@ -327,7 +340,6 @@ export interface IssuerStores {
     /** For the entries; what ended as long ago as this lies ahead is left out. */
     readonly until: number
     /** How long after its expiry a token may be accepted somewhere. */
-  readonly assertions: AssertionStore
     readonly skewSeconds: number
     readonly limit: number
   }): Promise<readonly RevocationEntry[]>
@@ -352,6 +364,7 @@ export interface AuditActor {
 export interface IssuerAuditEvent {
   readonly action:
     | 'token.issue'
+    | 'token.exchange'
     | 'token.revoke'
     | 'session.open'
     | 'session.refresh'
@@ -363,8 +376,8 @@ export interface IssuerAuditEvent {
     | 'client.add'
     | 'client.disable'
     | 'client.rotate_secret'
+    | 'client.rotate_key'
     | 'revocation.repair'
-    | 'token.exchange'
   readonly outcome: 'allowed' | 'denied'
   readonly actor: AuditActor
   readonly target: { readonly type: 'token' | 'session' | 'user' | 'client' | 'feed'; readonly id: string }
@@ -375,4 +388,3 @@ export interface IssuerAuditEvent {
 export interface IssuerAudit {
   record(event: IssuerAuditEvent): Promise<void>
 }
-    | 'client.rotate_key'
