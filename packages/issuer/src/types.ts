@@ -126,8 +126,8 @@ export interface Page {
 export interface UserInfo {
   readonly id: string
   readonly identifier: string
-  readonly createdAt: number
   readonly synthetic: boolean
+  readonly createdAt: number
   readonly disabledAt: number | null
 }
 
@@ -143,9 +143,9 @@ export interface ClientInfo {
   readonly origins: readonly string[]
   readonly refreshDelivery: 'cookie' | 'body'
   readonly secrets: readonly { readonly id: string; readonly createdAt: number; readonly expiresAt: number | null }[]
-  readonly createdAt: number
   readonly keys: readonly ClientKey[]
   readonly synthetic: boolean
+  readonly createdAt: number
   readonly disabledAt: number | null
 }
 
