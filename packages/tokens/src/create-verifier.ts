@@ -36,7 +36,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const { toleranceSeconds, profile } = expectations
   const ed25519 = options.ed25519 ?? engine.ed25519
   const isRevoked = options.isRevoked
-  const verified = new VerifiedTokens(cache === false ? 0 : cache.maxEntries, cache === false ? 0 : cache.maxBytes)
+  const verified = new VerifiedTokens(cache.maxEntries, cache.maxBytes)
   const headers = new KnownHeaders()
   const trusted = new WeakMap<PublicJwk, TrustedKey>()
 
@@ -81,12 +81,10 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     const principal = readPrincipal(claims, key.jwk.kid, now, expectations)
     if (isRevoked?.(principal) === true) return revoked()
     if (known?.key !== key) headers.add({ segment: token.slice(0, token.indexOf('.')), header, key })
-    if (cache !== false) {
-      const startsAt = notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds
-      const endsAt = principal.expiresAt + toleranceSeconds
-      const endsAtMs = clock.monotonicMs() + (endsAt - now) * 1000
-      verified.add({ token, principal, key: key.jwk, startsAt, endsAt, endsAtMs })
-    }
+    const startsAt = notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds
+    const endsAt = principal.expiresAt + toleranceSeconds
+    const endsAtMs = clock.monotonicMs() + (endsAt - now) * 1000
+    verified.add({ token, principal, key: key.jwk, startsAt, endsAt, endsAtMs })
     return principal
   }
 
@@ -116,7 +114,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   function recall(token: string): Principal | undefined {
-    const hit = cache === false || typeof token !== 'string' ? undefined : verified.get(token)
+    const hit = typeof token === 'string' ? verified.get(token) : undefined
     return hit === undefined ? undefined : recheck(hit)
   }
 

@@ -97,7 +97,8 @@ export interface ResolvedOptions {
   readonly keys: KeySource
   readonly algorithms: ReadonlySet<string>
   readonly maxTokenLength: number
-  readonly cache: Required<VerifiedTokenCacheOptions> | false
+  /** Bounds of 0 remember nothing. */
+  readonly cache: Required<VerifiedTokenCacheOptions>
   readonly expectations: Expectations
   readonly clock: Clock
 }
@@ -117,7 +118,7 @@ export function resolveOptions(options: VerifierOptions): ResolvedOptions {
     keys,
     algorithms: new Set(algorithms ?? profile.algorithms),
     maxTokenLength,
-    cache,
+    cache: cache === false ? { maxEntries: 0, maxBytes: 0 } : cache,
     clock: options.clock ?? systemClock,
     expectations: {
       issuer,

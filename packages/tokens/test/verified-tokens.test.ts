@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { engine } from '#engine'
 import {
   createVerifier,
   type KeySource,
@@ -50,7 +51,13 @@ function setUp(options: Partial<VerifierOptions> = {}) {
 }
 /** The same text in another place of memory, as it comes from the network. */
 const fresh = (text: string): string => Buffer.from(text).toString()
-const refusal = (code: string): unknown => expect.objectContaining({ code })
+const refusal = (code: string, where?: string, setting?: string): unknown =>
+  expect.objectContaining({
+    name: 'TokenRejected',
+    code,
+    ...(where !== undefined && { where, setting, message: expect.stringMatching(/^(The|No) .{15,}\.$/) }),
+  })
+const expired = refusal('expired', 'claims.exp', 'clockToleranceSeconds')
 
 describe('the verified-token cache', () => {
   it('asks the engine once for a token that comes again, and answers the same principal', async () => {
@@ -100,26 +107,51 @@ describe('the verified-token cache', () => {
     clock.advance(604.9)
     expect(verifier.verifySync(token).subject).toBe('user_1')
     clock.advance(0.1)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
+  })
+
+  it('ends a token at the very moment, by either clock', () => {
+    for (const [back, ahead] of [
+      [0, 605],
+      [-300, 305],
+    ] as const) {
+      const { verifier, clock } = setUp()
+      verifier.verifySync(token)
+      clock.advance(-back)
+      clock.jump(back)
+      if (back === 0) clock.jump(ahead)
+      else clock.advance(ahead)
+      expect(() => verifier.verifySync(token)).toThrow(expired)
+    }
+  })
+
+  it('begins again at the very moment', () => {
+    const { verifier, clock } = setUp()
+    const later = tokenWith({ nbf: NOW + 3 }, key)
+    verifier.verifySync(later)
+    clock.jump(-2)
+    expect(verifier.verifySync(later).subject).toBe('user_1')
+    clock.jump(-1)
+    expect(() => verifier.verifySync(later)).toThrow(refusal('not_yet_valid'))
   })
 
   it('kills tokens at once when the clock jumps ahead', () => {
     const { verifier, clock } = setUp()
     verifier.verifySync(token)
     clock.jump(3600)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
   })
 
   it('does not revive an expired token when the clock jumps back', () => {
     const { verifier, clock } = setUp()
     verifier.verifySync(token)
     clock.advance(700)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
     clock.jump(-3600)
     // Before its issue by that clock; and at a moment when it would be valid again by it.
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
     clock.jump(3600 - 650)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
   })
 
   it('lets a wall clock that steps back lengthen no life', () => {
@@ -131,14 +163,14 @@ describe('the verified-token cache', () => {
     expect(verifier.verifySync(token).subject).toBe('user_1')
     clock.advance(2)
     expect(clock.now()).toBeLessThan(NOW + 600)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('expired'))
+    expect(() => verifier.verifySync(token)).toThrow(expired)
   })
 
   it('refuses a token that begins later by a clock that jumped back', () => {
     const { verifier, clock } = setUp()
     verifier.verifySync(token)
     clock.jump(-60)
-    expect(() => verifier.verifySync(token)).toThrow(refusal('not_yet_valid'))
+    expect(() => verifier.verifySync(token)).toThrow(refusal('not_yet_valid', 'claims.iat', 'clockToleranceSeconds'))
     clock.jump(60)
     expect(verifier.verifySync(token).subject).toBe('user_1')
   })
@@ -173,7 +205,7 @@ describe('the verified-token cache', () => {
     })
     const principal = verifier.verifySync(token)
     revoked = true
-    expect(() => verifier.verifySync(token)).toThrow(refusal('revoked'))
+    expect(() => verifier.verifySync(token)).toThrow(refusal('revoked', 'claims', 'isRevoked'))
     revoked = false
     expect(verifier.verifySync(token)).toBe(principal)
     expect(asked).toEqual([principal, principal, principal])
@@ -195,6 +227,55 @@ describe('the verified-token cache', () => {
 })
 
 describe('around the engine', () => {
+  it('takes each key to it once, and asks it once for each token', async () => {
+    const asked: string[] = []
+    const ed25519 = {
+      name: 'noting',
+      importKey: () => {
+        asked.push('import')
+        return {
+          verifySync: () => asked.push('sync') > 0,
+          verify: async () => asked.push('verify') > 0,
+        }
+      },
+    }
+    const { verifier, held } = setUp({ ed25519 })
+    for (let index = 0; index < 3; index++) verifier.verifySync(tokenWith({ jti: `token_${index}` }, key))
+    // A key that is not in memory, but is found at once when it is asked for.
+    const jwk = held.get('k1')
+    held.clear()
+    const late: KeySource = { get: () => undefined, load: async () => jwk }
+    const other = setUp({ ed25519, keys: late })
+    expect((await other.verifier.verify(token)).subject).toBe('user_1')
+    expect(asked).toEqual(['import', 'sync', 'sync', 'sync', 'import', 'sync'])
+  })
+
+  it('reads a header once that holds, and again when another came', () => {
+    const decode = vi.spyOn(engine, 'decodeText')
+    const read = (text: string): number => {
+      decode.mockClear()
+      verifier.verifySync(text)
+      return decode.mock.calls.length
+    }
+    const { verifier } = setUp({ cache: false })
+    const spelling = { typ: 'application/at+jwt' }
+    expect([read(token), read(token), read(tokenWith({ jti: 'other' }, key))]).toEqual([2, 1, 1])
+    expect([read(tokenWith({}, key, spelling)), read(tokenWith({}, key, spelling)), read(token)]).toEqual([2, 1, 1])
+  })
+
+  it('says so where there is no key set, and where the engine cannot do without waiting', () => {
+    const none: KeySource = { ready: false, get: () => undefined, load: async () => undefined }
+    expect(() => setUp({ keys: none }).verifier.verifySync(token)).toThrow(
+      refusal('keys_unavailable', 'header.kid', 'keys'),
+    )
+    expect(() => setUp({ keys: { ...none, ready: true } }).verifier.verifySync(token)).toThrow(refusal('unknown_key'))
+    const slow = { name: 'slow', importKey: () => ({ verify: async () => true }) }
+    const message = 'The engine cannot verify EdDSA synchronously.'
+    expect(() => setUp({ ed25519: slow }).verifier.verifySync(token)).toThrow(
+      expect.objectContaining({ name: 'TokensError', code: 'sync_unavailable', message }),
+    )
+  })
+
   it('refuses a key that was withdrawn while the engine was at work', async () => {
     let finish = (_verdict: boolean): void => {}
     const slow = {
@@ -205,7 +286,7 @@ describe('around the engine', () => {
     const verifying = verifier.verify(token)
     held.delete('k1')
     finish(true)
-    await expect(verifying).rejects.toMatchObject({ code: 'unknown_key' })
+    await expect(verifying).rejects.toEqual(refusal('unknown_key', 'header.kid', 'keys'))
     expect(verifier.cache.entries).toBe(0)
   })
 
