@@ -2,16 +2,22 @@ import { ConsumersError } from './errors.ts'
 import { parseConsumers } from './parse-consumers.ts'
 import type { Consumer, ConsumerMatrix, ObtainedBy, ScopeProperties } from './types.ts'
 
-/** `resource:action`, in lower case. */
-export type ScopeName = `${string}:${string}`
+/** `resource:action`, in lower case; or one of the two roles of a tool whose resources nobody tells apart. */
+export type ScopeName = ScopeOfResource | Role
+
+type ScopeOfResource = `${string}:${string}`
+type Role = 'admin' | 'service'
+type ScopesWithProperties = Readonly<Record<ScopeOfResource, ScopeProperties>> & {
+  readonly [Name in Role]?: ScopeProperties
+}
 
 /** One audience as it is written in a consumers file. */
 export interface ConsumerInput {
   /** One line for the matrix document, at most 200 characters. */
   readonly description?: string
   /** 1 to 128; as an object where a scope has properties. */
-  readonly scopes: readonly ScopeName[] | Readonly<Record<ScopeName, ScopeProperties>>
-  /** 60 to 43,200. @default 600 */
+  readonly scopes: readonly ScopeName[] | ScopesWithProperties
+  /** 60 to 604,800; past 43,200 (12 h) only with a key ring whose `maxOverlapSeconds` is raised to match. @default 600 */
   readonly accessTokenLifeSeconds?: number
   /** ES256 for a consumer that cannot verify Ed25519. @default 'EdDSA' */
   readonly algorithm?: 'EdDSA' | 'ES256'

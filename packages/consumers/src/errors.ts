@@ -18,8 +18,9 @@ export const consumersRemedies: Readonly<Record<ConsumersErrorCode, string>> = {
   invalid_matrix: 'Correct the value at the named path; the README of @countersign/consumers lists every field.',
   invalid_audience:
     'Name an audience with lower-case letters, digits, ".", "_" and "-", starting with a letter, at most 63 characters; `consumers` and `edges` are reserved.',
-  invalid_scope: 'Write a scope as `resource:action` in lower case, at most 64 characters, each once.',
-  invalid_life: 'Choose an access token life from 60 to 43200 whole seconds.',
+  invalid_scope:
+    'Write a scope as `resource:action` in lower case, at most 64 characters, or as `admin` or `service`; each once.',
+  invalid_life: 'Choose an access token life from 60 to 604800 whole seconds.',
   invalid_resource:
     'Give the resource as an absolute https URL (http on loopback only) without query, fragment or credentials.',
   duplicate_resource:

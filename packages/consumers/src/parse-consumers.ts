@@ -13,7 +13,12 @@ const maxScopes = 128
 const maxDescription = 200
 
 const audienceName = /^[a-z][a-z0-9._-]{0,62}$/
-const scopeName = /^(?=.{3,64}$)[a-z][a-z0-9_.-]*:[a-z][a-z0-9_.-]*$/
+/** The two words stand for the roles of a small tool, whose resources nobody tells apart. */
+const scopeName = /^(?:admin|service|(?=.{3,64}$)[a-z][a-z0-9_.-]*:[a-z][a-z0-9_.-]*)$/
+
+const shortestLifeSeconds = 60
+/** Past 12 h the issuer also asks for a key ring whose `maxOverlapSeconds` was raised for it. */
+const longestLifeSeconds = 604_800
 
 const description = z
   .string()
@@ -94,9 +99,9 @@ function parseConsumer(audience: string, value: unknown): Consumer {
     throw new ConsumersError('invalid_matrix', `${audience}.audience`, 'expected the name that it is listed under')
   }
   const life = input.accessTokenLifeSeconds
-  if (!Number.isInteger(life) || life < 60 || life > 43_200) {
+  if (!Number.isInteger(life) || life < shortestLifeSeconds || life > longestLifeSeconds) {
     const path = `${audience}.accessTokenLifeSeconds`
-    throw new ConsumersError('invalid_life', path, `expected a whole number from 60 to 43200, found ${life}`)
+    throw new ConsumersError('invalid_life', path, `expected a whole number from 60 to 604800, found ${life}`)
   }
   const ways = typeof input.obtainedBy === 'string' ? [input.obtainedBy] : [...new Set(input.obtainedBy)]
   return Object.freeze({

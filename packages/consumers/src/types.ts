@@ -15,7 +15,7 @@ export interface Consumer<Scope extends string = string> {
   readonly audience: string
   readonly description?: string
   readonly scopes: Readonly<Record<Scope, ScopeProperties>>
-  /** 60 to 43,200; @default 600 */
+  /** 60 to 604,800; @default 600 */
   readonly accessTokenLifeSeconds: number
   /** @default 'EdDSA'; ES256 for a consumer that cannot verify Ed25519 */
   readonly algorithm: 'EdDSA' | 'ES256'

@@ -62,6 +62,10 @@ describe('types', () => {
   it('know the scopes of each audience', () => {
     const typed: Consumer<'agents:read' | 'chat:write'> = consumers['agent-api']
     const single: Consumer<'reports:write'> = consumers['analytics-service']
+    const tool: Consumer<'admin' | 'service'> = defineConsumers({
+      tool: { scopes: ['admin', 'service'], obtainedBy: 'sign-in' },
+    }).tool
+    expect(Object.keys(tool.scopes)).toEqual(['admin', 'service'])
     expect([typed.audience, single.audience]).toEqual(['agent-api', 'analytics-service'])
     // @ts-expect-error a scope that does not exist
     expect(consumers['agent-api'].scopes['agents:wirte']).toBeUndefined()

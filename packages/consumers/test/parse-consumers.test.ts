@@ -61,8 +61,8 @@ const refused: [why: string, input: unknown, code: ConsumersErrorCode, path: str
   ],
   ['has a life of 59 s', { a: { ...a, accessTokenLifeSeconds: 59 } }, 'invalid_life', 'a.accessTokenLifeSeconds'],
   [
-    'has a life of 43,201 s',
-    { a: { ...a, accessTokenLifeSeconds: 43_201 } },
+    'has a life of 604,801 s',
+    { a: { ...a, accessTokenLifeSeconds: 604_801 } },
     'invalid_life',
     'a.accessTokenLifeSeconds',
   ],
@@ -157,11 +157,17 @@ describe('parseConsumers', () => {
   it('takes a life at either bound, and loopback without TLS', () => {
     const matrix = parseConsumers({
       a: { ...a, accessTokenLifeSeconds: 60, resource: 'http://127.0.0.1:4610' },
-      b: { ...b, accessTokenLifeSeconds: 43_200, resource: 'http://[::1]:4611/b' },
+      b: { ...b, accessTokenLifeSeconds: 604_800, resource: 'http://[::1]:4611/b' },
       edges: [edge],
     })
     expect(Object.keys(matrix.consumers)).toEqual(['a', 'b'])
     expect(matrix.edges).toEqual([edge])
+  })
+
+  it('takes the two roles of a small tool as scopes, and no other word', () => {
+    const matrix = parseConsumers({ a: { ...a, scopes: ['admin', 'service'] } })
+    expect(Object.keys(matrix.consumers.a?.scopes ?? {})).toEqual(['admin', 'service'])
+    expect(() => parseConsumers({ a: { ...a, scopes: ['administrator'] } })).toThrow(/not resource:action/)
   })
 
   it('leaves its input alone', () => {

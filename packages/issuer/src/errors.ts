@@ -45,7 +45,8 @@ export const remedies: Readonly<Record<IssuerErrorCode, string>> = {
   server_error: 'A fault of the service: look for the `fault` event of that moment in its log.',
   invalid_option: 'Correct the named option; its bounds are in the docstring.',
   invalid_name: 'Choose a name within the named rule.',
-  weak_password: 'Choose a password of 8 to 1,024 characters.',
+  weak_password:
+    'Choose a password of 8 to 1,024 characters; one that is shared, of 16 at least that nobody can guess: `openssl rand -base64 24` makes one.',
   name_taken: 'Choose another name, or use the existing record.',
   unknown_user: 'Check the identifier: `countersign users list`.',
   unknown_client: 'Check the name: `countersign clients list`.',

@@ -9,10 +9,12 @@ export {
 export type { IssuerEvent, OnIssuerEvent } from './events.ts'
 export { consumerConfirmations } from './feed/acknowledge.ts'
 export type { RevocationFeed, Sent } from './feed/feed.ts'
+export type { LocalRevocations } from './feed/local-revocations.ts'
 export type { SnapshotMessage } from './feed/snapshots.ts'
 export { canaryPrefix } from './feed/upkeep.ts'
 export { createIssuer } from './issuer.ts'
 export type { FeedOptions, IssuerLimits, IssuerOptions } from './options.ts'
+export { guessBits, sharedPasswordBounds, sharedPasswordFault } from './password-strength.ts'
 export { passwordBounds } from './passwords.ts'
 export type {
   AssertionStore,
@@ -44,6 +46,7 @@ export type {
   UserRecord,
   UserStore,
 } from './ports.ts'
+export type { SharedPassword, SharedPasswordOutcome, SharedSignInRequest } from './shared-password.ts'
 export type {
   AcknowledgeRequest,
   BlastRadius,

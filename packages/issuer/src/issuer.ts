@@ -20,6 +20,7 @@ import { refresh } from './refresh.ts'
 import { revoke, revokeToken } from './revoke.ts'
 import { createRunning, type Running } from './running.ts'
 import { createSessions } from './sessions.ts'
+import { type Adopted, adoptSharedPassword, sharedSignIn } from './shared-password.ts'
 import { signIn } from './sign-in.ts'
 import type { Clients, Issuer, Keys, Sessions, TokenAnswer, Users } from './types.ts'
 import { createUsers } from './users.ts'
@@ -44,6 +45,8 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const document = metadata(context)
   const jwks = createMergedJwks(context.rings)
 
+  let adopted: Adopted | undefined
+
   async function grant(type: GrantType, operation: () => Promise<TokenAnswer>): Promise<TokenAnswer> {
     try {
       return await run(operation)
@@ -61,6 +64,14 @@ export function createIssuer(options: IssuerOptions): Issuer {
     keys: runningKeys(context, running),
     feed,
     signIn: (request) => grant('sign_in', () => signIn(context, request)),
+    useSharedPassword: (shared) =>
+      run(async () => {
+        adopted = await adoptSharedPassword(context, shared)
+        // Before anybody shows a token of before to a guard in this process.
+        if (adopted.outcome === 'changed') await feed?.catchUp()
+        return adopted.outcome
+      }),
+    sharedSignIn: (request) => grant('sign_in', () => sharedSignIn(context, adopted, request)),
     clientCredentials: (request) => grant('client_credentials', () => clientCredentials(context, request)),
     refresh: (request) => grant('refresh_token', () => refresh(context, request)),
     revoke: (request) => run(() => revoke(context, own, request)),

@@ -122,6 +122,10 @@ export function checkIssuer(issuer: string): void {
   }
 }
 
+/** Access tokens that live longer need a ring whose overlap was raised for them. */
+const usualLifeSeconds = 43_200
+const usualOverlapSeconds = 86_400
+
 /** @throws IssuerError `invalid_option` when a consumer's algorithm has no ring, or a ring is for another issuer or shorter lives */
 export function checkRings(options: IssuerOptions): void {
   for (const ring of options.rings) {
@@ -150,6 +154,14 @@ export function checkRings(options: IssuerOptions): void {
       throw new IssuerError(
         'invalid_option',
         `consumers: tokens for "${consumer.audience}" live ${consumer.accessTokenLifeSeconds} s, but its ring is made for ${longest} s at most`,
+      )
+    }
+    // Somebody must have meant it: an old key of such a ring stays visible for as long as its last token lives.
+    const overlap = fitting[0]?.policy.maxOverlapSeconds ?? 0
+    if (consumer.accessTokenLifeSeconds > usualLifeSeconds && overlap <= usualOverlapSeconds) {
+      throw new IssuerError(
+        'invalid_option',
+        `consumers: tokens for "${consumer.audience}" live longer than 12 h, so its ring needs a maxOverlapSeconds above 24 h`,
       )
     }
   }

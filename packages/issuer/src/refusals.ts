@@ -18,7 +18,10 @@ const refusals = {
   refresh_token_misplaced: ['invalid_request', "This client's refresh token travels in its cookie only."],
   two_credentials: ['invalid_request', 'Exactly one way of client authentication is allowed in a request.'],
   two_client_ids: ['invalid_request', 'The client ids of the request differ.'],
-  sign_in_malformed: ['invalid_request', 'Send identifier, secret and client_id as JSON strings.'],
+  sign_in_malformed: [
+    'invalid_request',
+    'Send identifier, secret and client_id as JSON strings, or password where it is shared.',
+  ],
   audience_and_resource: ['invalid_target', 'The audience and the resource name different services.'],
   audience_unknown: ['invalid_target', 'The audience is unknown, or not for this client.'],
   audience_missing: ['invalid_target', 'Name the audience: the client may use several.'],

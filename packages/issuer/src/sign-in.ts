@@ -70,7 +70,7 @@ async function rehash(context: Context, user: UserRecord, password: string): Pro
   }
 }
 
-async function openSession(
+export async function openSession(
   context: Context,
   client: ClientRecord,
   user: UserRecord,

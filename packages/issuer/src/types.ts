@@ -1,7 +1,8 @@
 import type { PublishedJwks } from '@countersign/keys'
 import type { Acknowledgement } from '@countersign/revocation'
 import type { RevocationFeed } from './feed/feed.ts'
-import type { AuditActor, GrantType, LiveTokens, SessionEndReason } from './ports.ts'
+import type { AuditActor, ClientKey, GrantType, LiveTokens, SessionEndReason } from './ports.ts'
+import type { SharedPassword, SharedPasswordOutcome, SharedSignInRequest } from './shared-password.ts'
 
 /** How a client showed who it is: exactly one way per request (RFC 6749 section 2.3). */
 export type ClientCredentials =
@@ -279,6 +280,14 @@ export interface Issuer {
   readonly feed: RevocationFeed | undefined
   /** First-party sign-in. @throws IssuerError */
   signIn(request: SignInRequest): Promise<TokenAnswer>
+  /**
+   * Lets whoever knows one password sign in, until this process ends; call it before serving. Where it is another than
+   * the last one of that name, every session and token of before ends. The process keeps only a keyed digest of it.
+   * @throws IssuerError `weak_password`, `invalid_name`, `name_taken`, `invalid_target`, `invalid_scope`, `already_disabled`
+   */
+  useSharedPassword(shared: SharedPassword): Promise<SharedPasswordOutcome>
+  /** Sign-in with the shared password. @throws IssuerError */
+  sharedSignIn(request: SharedSignInRequest): Promise<TokenAnswer>
   /** RFC 6749 section 4.4. @throws IssuerError */
   clientCredentials(request: ClientCredentialsRequest): Promise<TokenAnswer>
   /** RFC 6749 section 6, single use. @throws IssuerError */

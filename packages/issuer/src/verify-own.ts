@@ -33,11 +33,12 @@ export function createOwnTokens(context: Context): OwnTokens {
     },
   }
   const verifiers = new Map<string, Verifier>()
+  const { issuer, clock, longestLifeSeconds } = context
+  // Not by the consumer's own life: the matrix may have shortened it while older tokens live.
+  const maxLifeSeconds = Math.max(43_200, longestLifeSeconds)
   for (const audience of context.resources.keys()) {
-    verifiers.set(
-      audience,
-      createVerifier({ issuer: context.issuer, audience, keys, algorithms: ['EdDSA', 'ES256'], clock: context.clock }),
-    )
+    const verifier = createVerifier({ issuer, audience, keys, algorithms: ['EdDSA', 'ES256'], maxLifeSeconds, clock })
+    verifiers.set(audience, verifier)
   }
   return {
     async read(token) {

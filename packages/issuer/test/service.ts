@@ -100,6 +100,9 @@ export interface ServiceOptions {
   /** With a revocation feed. */
   readonly feed?: boolean
   readonly algorithms?: readonly ('EdDSA' | 'ES256')[]
+  /** @default 600 */
+  readonly lifeSeconds?: number
+  readonly maxOverlapSeconds?: number
   readonly wrap?: (handler: RouteHandler) => RouteHandler
 }
 
@@ -122,7 +125,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
         issuer: issuerUrl,
         name: `tokens-${algorithm}`,
         algorithm,
-        policy: { accessTokenLifeSeconds: 600 },
+        policy: {
+          accessTokenLifeSeconds: options.lifeSeconds ?? 600,
+          ...(options.maxOverlapSeconds === undefined ? {} : { maxOverlapSeconds: options.maxOverlapSeconds }),
+        },
         scheduler: false,
       }),
     ),

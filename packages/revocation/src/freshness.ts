@@ -35,7 +35,8 @@ export function resolveFreshness(policy: FreshnessPolicy = {}): Required<Freshne
   return { freshSeconds, sensitiveSeconds, staleSeconds }
 }
 
-export function levelAt(ageSeconds: number, policy: Required<FreshnessPolicy>): FreshnessLevel {
+/** How far news of this age may be relied on. */
+export function levelAt(ageSeconds: number, policy: Required<FreshnessPolicy> = resolveFreshness()): FreshnessLevel {
   if (ageSeconds === Number.POSITIVE_INFINITY) return 'starting'
   if (ageSeconds <= policy.freshSeconds) return 'fresh'
   if (ageSeconds <= policy.sensitiveSeconds) return 'degraded'

@@ -10,6 +10,7 @@ import {
   writeSnapshotBody,
 } from '@countersign/revocation'
 import type { Context } from '../context.ts'
+import { createLocalRevocations, type LocalRevocations } from './local-revocations.ts'
 import { createSnapshots, type SnapshotMessage } from './snapshots.ts'
 
 /** Between two heads; as often the store is read, so that each head is fresh. */
@@ -37,6 +38,10 @@ export interface RevocationFeed {
   readonly isFresh: boolean
   /** Keys of tokens that are revoked, by the feed itself. */
   isKeyRevoked(kid: string): boolean
+  /** The same news for a guard in this process. */
+  readonly revocations: LocalRevocations
+  /** Resolves when everything has been read that was appended before the call. */
+  catchUp(): Promise<void>
   /** How many revocations are in force. */
   readonly count: number
   /** The feed's own public keys. */
@@ -94,11 +99,12 @@ export function createFeed(context: Context, ring: KeyRing): RevocationFeed {
     deltas = new Map()
   }
 
-  const isFresh = (): boolean => {
-    if (reading === undefined) return false
-    const elapsed = Math.max((clock.monotonicMs() - reading.atMs) / 1000, clock.now() - reading.at)
-    return elapsed < longestUnreadSeconds
+  const unreadSeconds = (): number => {
+    if (reading === undefined) return Number.POSITIVE_INFINITY
+    return Math.max((clock.monotonicMs() - reading.atMs) / 1000, clock.now() - reading.at)
   }
+  const isFresh = (): boolean => unreadSeconds() < longestUnreadSeconds
+  const local = createLocalRevocations(view, unreadSeconds)
 
   function stated(): { readonly position: FeedPosition; readonly head: FeedHead } {
     if (reading === undefined || position === undefined || !isFresh()) {
@@ -193,6 +199,7 @@ export function createFeed(context: Context, ring: KeyRing): RevocationFeed {
     // The next one first: a store that hangs must not stop the beat.
     cancel = clock.after(headEveryMs, tick)
     void wake().then(publishHead)
+    local.look()
   }
   const stopWatching = log.onChange(() => void wake())
   void wake()
@@ -221,6 +228,8 @@ export function createFeed(context: Context, ring: KeyRing): RevocationFeed {
       return view.count
     },
     isKeyRevoked: (kid) => view.isKeyRevoked(kid),
+    revocations: local.revocations,
+    catchUp: wake,
     jwks: () => ring.jwks,
     async snapshot() {
       return snapshots.of(stated().position)

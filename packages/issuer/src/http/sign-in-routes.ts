@@ -21,11 +21,21 @@ const signInShape = z.object({
   scope: text(8_192).optional(),
 })
 
+/** Where one password is shared there is nobody to name, and no client to choose. */
+const sharedSignInShape = z.strictObject({ password: text(4_096), scope: text(8_192).exactOptional() })
+
 /** First-party sign-in. Only JSON: a form would be the password grant by another name, and a page could send it unasked. */
 export const signInRoute: Handler = async (exchange) => {
   const { request } = exchange
   if (!hasType(request, 'application/json')) throw refusal('sign_in_content_type')
-  const parsed = signInShape.safeParse(await readJson(request))
+  const body = await readJson(request)
+  const shared = sharedSignInShape.safeParse(body)
+  if (shared.success) {
+    if (request.headers.authorization !== undefined) throw refusal('two_credentials')
+    answerTokens(exchange, await exchange.face.issuer.sharedSignIn({ ...whence(exchange), ...shared.data }))
+    return
+  }
+  const parsed = signInShape.safeParse(body)
   if (!parsed.success) throw refusal('sign_in_malformed')
   const { identifier, secret, client_id, audience, resource, scope } = parsed.data
   const { authorization } = request.headers
