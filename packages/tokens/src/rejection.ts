@@ -55,7 +55,7 @@ export interface RejectionDetails extends ErrorOptions {
   /** The part that failed: `token`, `header.alg`, `signature`, `claims.aud`, … */
   readonly where?: string
   /** The setting of the verifier that decided, if one did: `algorithms`, `audience`, `profile.types`, … */
-  readonly setting?: string
+  readonly setting?: string | undefined
 }
 
 /** Thrown by a verifier that does not accept a token. Any other error is a fault of ours, never "invalid token". */

@@ -45,6 +45,10 @@ describe('rejection codes', () => {
     const rejection = new TokenRejected(code, 'Because.')
     expect(rejection.remedy).toMatch(sentence)
     expect(isRejection(rejection)).toBe(true)
+    expect(isRejection(Object.assign(new Error('x'), { code }))).toBe(false)
+    expect(isRejection({ ...rejection, name: 'TokenRejected', code })).toBe(false)
+    expect(isRejection(Object.assign(new TokenRejected(code, 'x'), { code: 'nonsense' }))).toBe(false)
+    expect(isRejection(Object.defineProperty(new Error('x'), 'name', { value: 'TokenRejected' }))).toBe(false)
     const [where, setting] = decided[code]
     expect(explainRejection(rejection)).toEqual({
       accepted: false,
@@ -83,6 +87,7 @@ describe('codes of misuse', () => {
     expect(error).toMatchObject({ name: 'TokensError', message: 'Because.', cause: 1 })
     expect(error.remedy).toMatch(sentence)
     expect(isTokensError(error)).toBe(true)
+    expect(isTokensError(Object.defineProperty(new Error('x'), 'name', { value: 'TokensError' }))).toBe(false)
     expect(isTokensError({ ...error, name: 'TokensError', code })).toBe(false)
     expect(isTokensError(Object.assign(new Error('x'), { code }))).toBe(false)
     expect(isTokensError(Object.assign(new TokensError(code, 'x'), { code: 'nonsense' }))).toBe(false)

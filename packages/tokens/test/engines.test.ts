@@ -1,4 +1,4 @@
-import { createPrivateKey, sign } from 'node:crypto'
+import { constants, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { engine as webEngine } from '../src/engine.ts'
@@ -119,6 +119,23 @@ describe('key import', () => {
   })
 })
 
+const said = Buffer.from('what was said')
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const allAlgorithms = ['256', '384', '512'].flatMap((bits): [alg: string, jwk: object, signature: Buffer][] => {
+  const ec = generateKeyPairSync('ec', { namedCurve: `P-${bits === '512' ? '521' : bits}` })
+  const [es, rs, ps] = [`ES${bits}`, `RS${bits}`, `PS${bits}`]
+  const signed = (options: object): Buffer => sign(`sha${bits}`, said, { key: rsa.privateKey, ...options })
+  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+  const jwkOf = ({ publicKey }: { publicKey: KeyObject }, alg: string): object => {
+    return { ...publicKey.export({ format: 'jwk' }), kid: 'k', alg }
+  }
+  return [
+    [es, jwkOf(ec, es), sign(`sha${bits}`, said, { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })],
+    [rs, jwkOf(rsa, rs), signed({})],
+    [ps, jwkOf(rsa, ps), signed(pss)],
+  ]
+})
+
 describe.each([
   ['node', nodeEngine],
   ['webcrypto', webEngine],
@@ -133,6 +150,14 @@ describe.each([
       expect(await key.verify(Buffer.from(`${header}.A${payload}`), Buffer.from(signature, 'base64url'))).toBe(false)
     },
   )
+
+  it.each(allAlgorithms)('verifies %s and nothing else', async (algorithm, jwk, signature) => {
+    const key = engine.importKey(importPublicJwk(jwk), algorithm)
+    expect(await key.verify(said, signature)).toBe(true)
+    for (const [other, , its] of allAlgorithms) {
+      if (other !== algorithm) expect(await key.verify(said, its).catch(() => false), other).toBe(false)
+    }
+  })
 
   it('verifies the HMAC of RFC 7515 appendix A.1', async () => {
     const { k, jws } = load('rfc7515-appendix-a').hmac

@@ -1,12 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
+import { problemOf } from '../src/fetch-contract.ts'
 import type { PublicJwk } from '../src/index.ts'
+import { isLoopbackHost } from '../src/insecure.ts'
 import { freshSeconds } from '../src/internal/max-age.ts'
+import { readableText } from '../src/internal/readable-text.ts'
 import { RecentNames } from '../src/internal/recent-names.ts'
 import { scopeSet } from '../src/internal/scope-sets.ts'
 import { TokenBucket } from '../src/internal/token-bucket.ts'
 import { trustKey } from '../src/internal/trusted-key.ts'
 import { engine } from '../src/node/engine.ts'
-import { ed25519Key, es256Key } from './support/issuer.ts'
+import { base64url, ed25519Key, es256Key } from './support/issuer.ts'
 
 describe('freshSeconds', () => {
   it.each<[string | undefined, string | undefined, number | undefined]>([
@@ -34,6 +37,57 @@ describe('freshSeconds', () => {
     ['no-cache-please, max-age=300', undefined, 300],
   ])('of %j and Age %j is %j', (cacheControl, age, seconds) => {
     expect(freshSeconds(cacheControl, age)).toBe(seconds)
+  })
+})
+
+describe('problemOf', () => {
+  it.each([
+    [200, undefined],
+    [304, undefined],
+    [0, 'redirect'],
+    [300, 'redirect'],
+    [302, 'redirect'],
+    [399, 'redirect'],
+    [201, 'status'],
+    [299, 'status'],
+    [400, 'status'],
+    [503, 'status'],
+  ])('%i is %s', (status, reason) => {
+    expect(problemOf(status)).toEqual(reason && { ok: false, reason, status })
+  })
+})
+
+describe('isLoopbackHost', () => {
+  it.each([
+    ...['localhost', 'a.localhost', '127.0.0.1', '127.255.255.255', '127.1.22.3', '[::1]'].map((name) => [name, true]),
+    ...['localhost.example', 'notlocalhost', '128.0.0.1', '127.0.0', '127.0.0.1.2', '1127.0.0.1'].map((name) => [
+      name,
+      false,
+    ]),
+    ...['x127.0.0.1', '127.0.0.1x', '127.0.0.x', '::1', '[::2]', ''].map((name) => [name, false]),
+  ] as [string, boolean][])('of %j is %j', (name, expected) => {
+    expect(isLoopbackHost(name)).toBe(expected)
+  })
+})
+
+describe('readableText', () => {
+  const token = `${base64url({ alg: 'x', kid: 7 })}.${base64url({ list: ['a', null], long: 'y'.repeat(120), longer: 'y'.repeat(121) })}.z`
+  it.each([
+    [token, 'header.alg', 'x'],
+    [token, 'header.kid', '7'],
+    [token, 'claims.list', '["a",null]'],
+    [token, 'claims.long', 'y'.repeat(120)],
+    [token, 'claims.longer', `${'y'.repeat(120)}…`],
+    [token, 'claims.alg', undefined],
+    [token, 'claims.toString', undefined],
+    [token, 'claims', undefined],
+    [token, '', undefined],
+    ['', 'header.alg', undefined],
+    ['e30', 'claims.iss', undefined],
+    ['!.e30', 'header.alg', undefined],
+    [`${base64url([1])}.e30`, 'header.0', undefined],
+  ])('of %j at %j is %j', (text, where, shown) => {
+    expect(readableText(text, where)).toBe(shown)
   })
 })
 

@@ -28,10 +28,10 @@ function kindOfV4(address: number): AddressKind {
 /** The eight groups of an IPv6 address (RFC 4291 section 2.2), its zone dropped. */
 function parseV6(text: string): number[] | undefined {
   const [address = ''] = text.split('%')
-  const embedded = /^(.*:)([\d.]+\.[\d.]+)$/.exec(address)
-  const v4 = embedded?.[2] === undefined ? undefined : parseV4(embedded[2])
+  const last = address.lastIndexOf(':') + 1
+  const v4 = parseV4(address.slice(last))
   const written =
-    v4 === undefined ? address : `${embedded?.[1]}${(v4 >>> 16).toString(16)}:${(v4 & 0xffff).toString(16)}`
+    v4 === undefined ? address : `${address.slice(0, last)}${(v4 >>> 16).toString(16)}:${(v4 & 0xffff).toString(16)}`
   const halves = written.split('::')
   if (halves.length > 2) return undefined
   const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : half.split(':')))
@@ -47,7 +47,7 @@ function kindOfV6(groups: readonly number[]): AddressKind {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = groups
   const low = g * 65_536 + h
   const zeroes = (a | b | c | d) === 0
-  if (zeroes && (e | f) === 0 && low <= 1) return low === 1 ? 'loopback' : 'private'
+  if (zeroes && (e | f) === 0) return low === 1 ? 'loopback' : 'private'
   // IPv4-mapped, NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address inside.
   if (zeroes && e === 0 && f === 0xffff) return kindOfV4(low)
   if (a === 0x64 && b === 0xff9b && (c | d | e | f) === 0) return kindOfV4(low)
@@ -60,6 +60,6 @@ function kindOfV6(groups: readonly number[]): AddressKind {
 export function addressKind(text: string): AddressKind | undefined {
   const v4 = parseV4(text)
   if (v4 !== undefined) return kindOfV4(v4)
-  const v6 = text.includes(':') ? parseV6(text.replace(/^\[|\]$/g, '')) : undefined
+  const v6 = parseV6(text.replace(/^\[|\]$/g, ''))
   return v6 === undefined ? undefined : kindOfV6(v6)
 }

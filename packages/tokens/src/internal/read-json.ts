@@ -6,6 +6,10 @@ const whiteSpace = /[ \t\n\r]*/y
 const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y
 const literalToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
+function fail(): never {
+  throw new SyntaxError('This is not strict JSON.')
+}
+
 /** One text being read (RFC 8259), strictly. */
 class JsonReader {
   readonly #text: string
@@ -18,7 +22,7 @@ class JsonReader {
 
   document(): unknown {
     const value = this.#value(1)
-    if (this.#at !== this.#text.length) throw new SyntaxError('Something stands behind the value.')
+    if (this.#at !== this.#text.length) fail()
     return value
   }
 
@@ -40,12 +44,12 @@ class JsonReader {
 
   #string(): string {
     const token = this.#take(stringToken)
-    if (token === undefined) throw new SyntaxError('Not a string.')
+    if (token === undefined) fail()
     return JSON.parse(token) as string
   }
 
   #count(): void {
-    if (++this.#entries > jsonBounds.entries) throw new SyntaxError('Too many entries.')
+    if (++this.#entries > jsonBounds.entries) fail()
   }
 
   #value(depth: number): unknown {
@@ -53,35 +57,34 @@ class JsonReader {
     if (this.#takes('[')) return this.#array(depth)
     if (this.#text[this.#at] === '"') return this.#string()
     const literal = this.#take(literalToken)
-    if (literal === undefined) throw new SyntaxError('Not a value.')
+    if (literal === undefined) fail()
     return JSON.parse(literal)
   }
 
   #object(depth: number): object {
-    if (depth > jsonBounds.depth) throw new SyntaxError('Nested too deeply.')
+    if (depth > jsonBounds.depth) fail()
     const object: Record<string, unknown> = {}
     if (this.#takes('}')) return Object.freeze(object)
     do {
       this.#count()
       const name = this.#string()
-      if (name === '__proto__' || Object.hasOwn(object, name))
-        throw new SyntaxError('A name that may not be, or twice.')
-      if (!this.#takes(':')) throw new SyntaxError('No colon.')
+      if (name === '__proto__' || Object.hasOwn(object, name)) fail()
+      if (!this.#takes(':')) fail()
       object[name] = this.#value(depth + 1)
     } while (this.#takes(','))
-    if (!this.#takes('}')) throw new SyntaxError('No end.')
+    if (!this.#takes('}')) fail()
     return Object.freeze(object)
   }
 
   #array(depth: number): readonly unknown[] {
-    if (depth > jsonBounds.depth) throw new SyntaxError('Nested too deeply.')
+    if (depth > jsonBounds.depth) fail()
     const array: unknown[] = []
     if (this.#takes(']')) return Object.freeze(array)
     do {
       this.#count()
       array.push(this.#value(depth + 1))
     } while (this.#takes(','))
-    if (!this.#takes(']')) throw new SyntaxError('No end.')
+    if (!this.#takes(']')) fail()
     return Object.freeze(array)
   }
 }
