@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { ServerError } from './server-error.ts'
 
@@ -25,6 +26,8 @@ export interface ListenOptions {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
+  /** PEM of a certificate with its chain, and of its key: TLS 1.2 or newer. @default plain HTTP */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** @default {@link httpLimits} */
   readonly limits?: Partial<{ [Name in keyof typeof httpLimits]: number }>
 }
@@ -36,26 +39,31 @@ export interface ListeningServer {
   close(): Promise<void>
 }
 
-/** An HTTP server that slow, oversized and ambiguous requests cannot hold: the parser refuses Content-Length beside Transfer-Encoding. */
+/** An HTTP or HTTPS server that slow, oversized and ambiguous requests cannot hold: the parser refuses Content-Length beside Transfer-Encoding. */
 export async function listen(handler: RequestHandler, options: ListenOptions): Promise<ListeningServer> {
   const limits = { ...httpLimits, ...options.limits }
-  const server = createServer(
-    {
-      maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
-      insecureHTTPParser: false,
-      requireHostHeader: true,
-      joinDuplicateHeaders: false,
-    },
-    handler,
-  )
+  const settings = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    joinDuplicateHeaders: false,
+  }
+  const { tls } = options
+  const server: Server =
+    tls === undefined
+      ? createServer(settings, handler)
+      : createTlsServer(
+          { ...settings, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersTimeoutMs },
+          handler,
+        )
   server.maxHeadersCount = limits.maxHeaders
   server.maxConnections = limits.maxConnections
   server.timeout = limits.socketTimeoutMs
-  const closeIdle = followConnections(server)
+  const closeIdle = followConnections(server, tls === undefined ? 'connection' : 'secureConnection')
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause: Error): void => {
       reject(
@@ -77,7 +85,7 @@ export async function listen(handler: RequestHandler, options: ListenOptions): P
   const { port, family, address } = server.address() as AddressInfo
   return {
     server,
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     close: () => drain(server, limits.drainMs, closeIdle),
   }
 }
@@ -97,7 +105,7 @@ function drain(server: Server, drainMs: number, closeIdle: () => void): Promise<
  * Node's `closeIdleConnections` leaves a connection alone that has not sent anything yet, so they are counted here.
  * @returns closes every connection without a request under way, now and whenever one's request has been answered
  */
-function followConnections(server: Server): () => void {
+function followConnections(server: Server, connected: 'connection' | 'secureConnection'): () => void {
   const running = new Map<Socket, number>()
   let closing = false
   const count = (socket: Socket, change: number): void => {
@@ -105,7 +113,7 @@ function followConnections(server: Server): () => void {
     running.set(socket, requests)
     if (closing && requests === 0) socket.end()
   }
-  server.on('connection', (socket) => {
+  server.on(connected, (socket: Socket) => {
     running.set(socket, 0)
     socket.once('close', () => running.delete(socket))
   })

@@ -1,5 +1,12 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { Agent, get } from 'node:https'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ListeningServer, listen } from '../src/index.ts'
 
@@ -12,6 +19,26 @@ afterEach(async () => {
 async function start(limits: Parameters<typeof listen>[1]['limits'] = {}): Promise<ListeningServer> {
   running = await listen((_request, response) => response.end('hello'), { host: '127.0.0.1', port: 0, limits })
   return running
+}
+
+/** For `localhost` and 127.0.0.1, as openssl of the machine makes it. */
+function selfSigned(): { readonly cert: Buffer; readonly key: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  try {
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+    execFileSync(
+      'openssl',
+      ['req', '-x509', ...curve, '-nodes', '-days', '2', ...subject, '-keyout', key, '-out', cert],
+      {
+        stdio: 'ignore',
+      },
+    )
+    return { cert: readFileSync(cert), key: readFileSync(key) }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 /** Sends bytes as they are; resolves with all that came back once the server has closed. */
@@ -68,6 +95,24 @@ describe('listen', () => {
     const { url } = await start()
     const taken = listen(() => undefined, { host: '127.0.0.1', port: Number(new URL(url).port) })
     await expect(taken).rejects.toMatchObject({ code: 'address_unavailable' })
+  })
+
+  it('speaks TLS with a certificate of yours, and is not held up at its end by an idle connection', async () => {
+    const { cert, key } = selfSigned()
+    const server = await listen((_request, response) => response.end('hello'), {
+      host: '127.0.0.1',
+      port: 0,
+      limits: { drainMs: 60_000 },
+      tls: { cert, key },
+    })
+    expect(server.url).toMatch(/^https:/)
+    const agent = new Agent({ keepAlive: true, ca: cert })
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(server.url, { agent, servername: 'localhost' }, resolve).on('error', reject)
+    })
+    expect(await text(answer)).toBe('hello')
+    await server.close()
+    agent.destroy()
   })
 
   it('is not held up at the end by a connection that never said anything', async () => {
