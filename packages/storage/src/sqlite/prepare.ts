@@ -3,7 +3,9 @@ import type { Connection } from './connection.ts'
 import { type Migration, migrations } from './migrations.ts'
 
 /** "CSGN", in the file's header: marks a database as ours (PRAGMA application_id). */
-const applicationId = 0x43_53_47_4e
+export const applicationId = 0x43_53_47_4e
+
+type Pragmas = Pick<Connection, 'database' | 'number'>
 
 /** What was done to the schema when the database was opened. */
 export interface Migrated {
@@ -12,7 +14,7 @@ export interface Migrated {
 }
 
 /** Sets the writer's connection up: write-ahead log, a sync at every commit, foreign keys. May be busy. */
-export function setUpWriter(connection: Connection): void {
+export function setUpWriter(connection: Pragmas): void {
   const { database } = connection
   const mode = database.pragma('journal_mode = wal', { simple: true })
   if (mode !== 'wal') {
@@ -30,7 +32,7 @@ export function setUpWriter(connection: Connection): void {
  * Brings the schema up to this program's version, all of it or nothing, under the write lock. May be busy.
  * A database one version ahead is used as it is: a newer program beside this one migrated it, and migrations expand.
  */
-export function migrate(connection: Connection, list: readonly Migration[] = migrations): Migrated {
+export function migrate(connection: Pragmas, list: readonly Migration[] = migrations): Migrated {
   const { database } = connection
   if (connection.number('user_version') >= list.length) {
     const version = checkVersion(connection, list)
@@ -50,7 +52,7 @@ export function migrate(connection: Connection, list: readonly Migration[] = mig
   }
 }
 
-function checkVersion(connection: Connection, list: readonly Migration[]): number {
+function checkVersion(connection: Pragmas, list: readonly Migration[]): number {
   const version = connection.number('user_version')
   const id = connection.number('application_id')
   const isEmpty = connection.database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
