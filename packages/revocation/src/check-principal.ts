@@ -15,6 +15,10 @@ export function checkPrincipal(
   if (set.everybody !== undefined && isBelow(generations[0], set.everybody.min)) return 'global'
   if (isClientRevoked(principal, set)) return 'client'
   if (isBelow(generations[2], set.minOf('u', principal.subject))) return 'subject'
+  if (principal.via !== undefined) {
+    const party = partyRevoked(principal.via, generations, set)
+    if (party !== undefined) return party
+  }
   if (principal.session !== undefined && set.minOf('s', principal.session) >= 0) return 'sid'
   if (principal.tokenId !== undefined && set.minOf('j', principal.tokenId) >= 0) return 'jti'
   for (const id of principal.ancestors) if (set.minOf('j', id) >= 0) return 'jti'
@@ -29,6 +33,21 @@ function isClientRevoked({ clientId, actor, generations }: Principal, set: Entry
     if (isBelow(generations[at], set.minOf('c', one.clientId ?? one.subject))) return true
   }
   return false
+}
+
+/** Clients and users of the tokens before this one: theirs are the last generations, in the order of `via`. */
+function partyRevoked(
+  via: readonly string[],
+  generations: readonly number[],
+  set: EntrySet,
+): 'client' | 'subject' | undefined {
+  const from = generations.length - via.length
+  for (const [index, id] of via.entries()) {
+    const generation = generations[from + index]
+    if (isBelow(generation, set.minOf('c', id))) return 'client'
+    if (isBelow(generation, set.minOf('u', id))) return 'subject'
+  }
+  return undefined
 }
 
 /** A token that does not say its generation is of none: whatever was revoked by generation, it was too. */

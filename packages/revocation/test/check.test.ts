@@ -27,6 +27,8 @@ const subject = (id: string, minGeneration: number): RevocationEntry => ({
 const global = (minGeneration: number): RevocationEntry => ({ type: 'global', minGeneration, until: NOW + 600 })
 const acting = { actor: { subject: 'a', clientId: 'orchestrator', actor: { subject: 'gateway' } } }
 
+const resting = { ...acting, via: ['root', 'helper'] }
+
 describe('a principal is revoked', () => {
   const rows: [why: string, entry: RevocationEntry, who: Partial<Principal>, by: RevokedBy | undefined][] = [
     ['by its key', { type: 'kid', id: 'key-1' }, {}, 'kid'],
@@ -51,6 +53,10 @@ describe('a principal is revoked', () => {
       { ...acting, generations: [9, 9, 9, 9] },
       'client',
     ],
+    ['by a client that it rests on', client('root', 2), { ...resting, generations: [9, 9, 9, 9, 9, 1, 9] }, 'client'],
+    ['by a user that it rests on', subject('helper', 2), { ...resting, generations: [9, 9, 9, 9, 9, 9, 1] }, 'subject'],
+    ['not by those, as they are', client('root', 2), { ...resting, generations: [0, 0, 0, 0, 0, 2, 0] }, undefined],
+    ['by those, not saying their generation', subject('helper', 1), { ...resting, generations: [] }, 'subject'],
     ['by its subject’s generation', subject('user_1', 1), {}, 'subject'],
     ['not by a subject named as its client', subject('web', 1), {}, undefined],
     ['not by a client named as its subject', client('user_1', 1), {}, undefined],

@@ -26,7 +26,14 @@ export interface AccessTokenClaims {
   readonly may_act?: { readonly sub?: string; readonly client_id?: string }
   /** The `jti`s of at most 4 tokens that this one was exchanged from, nearest first. */
   readonly anc?: readonly string[]
-  /** `[global, client, subject, …one per act, outermost first]`: integers that only grow. */
+  /**
+   * Clients and users that an exchanged token also rests on, beside `sub`, `client_id` and `act`: at most 8 ids. To end one
+   * of them ends the token.
+   */
+  readonly via?: readonly string[]
+  /** `[global, client, subject, …one per act, outermost first, …one per via]`: integers that only grow. */
   readonly gen?: readonly number[]
   readonly cnf?: { readonly jkt: string }
+  /** A monitor's: refused for scopes with side effects. */
+  readonly synthetic?: true
 }

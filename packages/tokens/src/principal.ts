@@ -24,12 +24,16 @@ export interface Principal {
   readonly tokenId?: string
   /** `anc`: the `jti`s of the tokens that this one was exchanged from, at most 4. */
   readonly ancestors: readonly string[]
-  /** `gen`: `[global, client, subject, …one per act]`; empty when the issuer does not say. */
+  /** `via`: clients and users that an exchanged token also rests on, beside its subject, client and actors. */
+  readonly via?: readonly string[]
+  /** `gen`: `[global, client, subject, …one per act, …one per via]`; empty when the issuer does not say. */
   readonly generations: readonly number[]
   /** The signing key's id. */
   readonly keyId: string
   /** `cnf.jkt` (RFC 9449): the thumbprint of the key that a proof must be made with. */
   readonly confirmationKey?: string
+  /** A monitor's, of our own issuer: not for scopes with side effects. */
+  readonly synthetic?: true
   /** Unix seconds; absent only under a foreign profile. */
   readonly issuedAt?: number
   /** Unix seconds. */

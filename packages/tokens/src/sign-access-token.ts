@@ -41,8 +41,10 @@ const known = {
   act: true,
   may_act: true,
   anc: true,
+  via: true,
   gen: true,
   cnf: true,
+  synthetic: true,
 } as const satisfies Record<keyof AccessTokenClaims, true>
 
 const ofActor: ReadonlySet<string> = new Set(['sub', 'client_id', 'act'])
@@ -73,7 +75,8 @@ function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
     throw new TokensError('claims_refused', 'The claims are not an object.')
   }
   for (const name in claims) if (!Object.hasOwn(known, name)) refuse(name, 'is not one of an access token')
-  const { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id, act, may_act, anc, gen, cnf } = claims
+  const { iss, sub, aud, exp, iat, nbf, jti, client_id, scope, sid, org_id, anc, via, gen, synthetic } = claims
+  const { act, may_act, cnf } = claims
   const copy = {
     iss,
     sub,
@@ -87,7 +90,9 @@ function copyClaims(claims: AccessTokenClaims): AccessTokenClaims {
     sid,
     org_id,
     anc: copyList(anc),
+    via: copyList(via),
     gen: copyList(gen),
+    synthetic,
   }
   if (act !== undefined || may_act !== undefined || cnf !== undefined) {
     Object.assign(copy, JSON.parse(JSON.stringify({ act, may_act, cnf })))

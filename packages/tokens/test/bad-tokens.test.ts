@@ -311,7 +311,11 @@ const payloads: Row[] = [
   ['14', 'has five ancestors', tokenWith({ anc: ['a', 'b', 'c', 'd', 'e'] }, key), 'bad_claims', 'claims.anc'],
   ['12', 'has numbers as ancestors', tokenWith({ anc: [1] }, key), 'bad_claims', 'claims.anc'],
   ['12', 'has a fraction as generation', tokenWith({ gen: [1, 2.5, 3] }, key), 'bad_claims', 'claims.gen'],
-  ['14', 'has eight generations', tokenWith({ gen: [1, 2, 3, 4, 5, 6, 7, 8] }, key), 'bad_claims', 'claims.gen'],
+  ['14', 'has 16 generations', tokenWith({ gen: Array(16).fill(1) }, key), 'bad_claims', 'claims.gen'],
+  ['14', 'rests on nine parties', tokenWith({ via: Array(9).fill('web') }, key), 'bad_claims', 'claims.via'],
+  ['12', 'rests on a number', tokenWith({ via: [1] }, key), 'bad_claims', 'claims.via'],
+  ['12', 'is synthetic in other words', tokenWith({ synthetic: 'yes' }, key), 'bad_claims', 'claims.synthetic'],
+  ['12', 'says that it is not synthetic', tokenWith({ synthetic: false }, key), 'bad_claims', 'claims.synthetic'],
   [
     '12',
     'is bound to a certificate',

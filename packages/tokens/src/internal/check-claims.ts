@@ -1,7 +1,10 @@
-import type { Profile } from '../profile.ts'
+import { type Profile, rfc9068 } from '../profile.ts'
 
 /** Most actors in a row, and most ancestors. */
 export const longestChain = 4
+
+/** Most parties beyond those: each exchange adds a client and a user at most. */
+export const mostParties: number = 2 * longestChain
 
 /** Most audiences of a foreign token. */
 const mostAudiences = 32
@@ -45,9 +48,13 @@ function isAncestors(value: unknown): boolean {
   return Array.isArray(value) && value.length <= longestChain && value.every(isIdentifier)
 }
 
-/** Three generations, and one more for each actor. */
+function isParties(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= mostParties && value.every(isIdentifier)
+}
+
+/** Three generations, and one more for each actor and each further party. */
 function isGenerations(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length > 3 + longestChain) return false
+  if (!Array.isArray(value) || value.length > 3 + longestChain + mostParties) return false
   for (const generation of value) if (!isInstant(generation)) return false
   return true
 }
@@ -78,6 +85,12 @@ function findBadExtra({ sid, org_id, act, may_act, anc, gen, cnf, nbf }: Members
   return undefined
 }
 
+/** Claims that mean this only where we issued them. */
+function findBadOwn({ via, synthetic }: Members): string | undefined {
+  if (!isOptional(via, isParties)) return 'via'
+  return synthetic === undefined || synthetic === true ? undefined : 'synthetic'
+}
+
 /**
  * The first claim that is missing or has the wrong type (RFC 9068 section 2.2, RFC 7519 section 4.1), if any; what a
  * `scope` holds is the caller's to check. By hand:
@@ -95,5 +108,5 @@ export function findBadClaim(claims: Members, profile: Profile): string | undefi
   if (!isOptional(client_id, isIdentifier)) return 'client_id'
   if (azp === undefined ? profile.audience === 'azp' : !isIdentifier(azp)) return 'azp'
   if (scope === undefined ? !optional.includes('scope') : typeof scope !== 'string') return 'scope'
-  return findBadExtra(claims)
+  return findBadExtra(claims) ?? (profile === rfc9068 ? findBadOwn(claims) : undefined)
 }

@@ -142,5 +142,9 @@ export function readPrincipal(
   if (accepted.jti !== undefined) principal.tokenId = accepted.jti
   if (accepted.cnf !== undefined) principal.confirmationKey = accepted.cnf.jkt
   if (accepted.iat !== undefined) principal.issuedAt = accepted.iat
+  if (profile === rfc9068) {
+    if (accepted.via !== undefined) principal.via = accepted.via
+    if (accepted.synthetic !== undefined) principal.synthetic = accepted.synthetic
+  }
   return Object.freeze(principal)
 }
