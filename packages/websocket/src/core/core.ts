@@ -1,0 +1,151 @@
+import type { Decision } from '@countersign/guard'
+import type { Principal } from '@countersign/tokens'
+import { subprotocol } from '../frames.ts'
+import type { Connection, MessageHandler } from './connection.ts'
+import type { WebSocketEvent } from './events.ts'
+import type { SessionHost } from './host.ts'
+import type { Limits } from './limits.ts'
+import type { CoreOptions } from './options.ts'
+import { Schedule } from './schedule.ts'
+import { Session } from './session.ts'
+import type { Transport } from './transport.ts'
+
+const anyToken: readonly never[] = []
+
+/** What the sockets of one server share. Knows no WebSocket library: sessions and their limits are tested without one. */
+export class Core<Scope extends string = string> implements SessionHost<Scope> {
+  readonly options: CoreOptions<Scope>
+  readonly limits: Limits
+  readonly schedule: Schedule
+  readonly handlers: Map<string, MessageHandler<Scope>> = new Map()
+  readonly onConnection: ((connection: Connection<Scope>) => void)[] = []
+  /** Oldest first, so that the first is the one to go. */
+  readonly #pending: Set<Session<Scope>> = new Set()
+  readonly #pendingByAddress: Map<string, number> = new Map()
+  readonly #sessions: Set<Session<Scope>> = new Set()
+  /** By issuer, then subject: joined names would be one more string a socket. */
+  readonly #socketsOf: Map<string, Map<string, number>> = new Map()
+  readonly #name: string
+  #opened = 0
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: CoreOptions<Scope>) {
+    this.options = options
+    this.limits = options.limits
+    this.schedule = new Schedule(options.clock)
+    this.#name = [...crypto.getRandomValues(new Uint8Array(6))]
+      .map((byte) => byte.toString(36).padStart(2, '0'))
+      .join('')
+  }
+
+  hasRoomFor(address: string): boolean {
+    return (this.#pendingByAddress.get(address) ?? 0) < this.limits.pendingPerAddress
+  }
+
+  /** @param address of the peer, or its /64: whoever shares it shares a part of the unauthenticated sockets */
+  open(transport: Transport, protocol: string, address: string): Session<Scope> {
+    if (this.#pending.size >= this.limits.pending) {
+      for (const oldest of this.#pending) {
+        oldest.evict()
+        break
+      }
+    }
+    this.#opened += 1
+    const session = new Session<Scope>(
+      this,
+      transport,
+      protocol,
+      address,
+      this.#opened,
+      !this.options.envelopes.has(protocol),
+    )
+    this.#sessions.add(session)
+    this.#pending.add(session)
+    this.#pendingByAddress.set(address, (this.#pendingByAddress.get(address) ?? 0) + 1)
+    session.start()
+    return session
+  }
+
+  nameOf(number: number): string {
+    return `${this.#name}-${number}`
+  }
+
+  /** Whether clients may come with this subprotocol, or with none. */
+  speaks(protocol: string): boolean {
+    const { envelopes, plain } = this.options
+    return envelopes.has(protocol) || protocol === subprotocol || (protocol === '' && plain)
+  }
+
+  admit(token: string): Promise<Decision> {
+    const { guard, scopes, availability } = this.options
+    return guard.admit({ token, scopes, surface: 'websocket', ...(availability === undefined ? {} : { availability }) })
+  }
+
+  permits(principal: Principal, scopes: readonly Scope[] = anyToken): boolean {
+    const { guard, availability } = this.options
+    return availability === undefined
+      ? guard.permits(principal, scopes)
+      : guard.permits(principal, scopes, { availability })
+  }
+
+  watch(principal: Principal, onEnd: (end: { readonly reason: 'expired' | 'revoked' | 'stale' }) => void): () => void {
+    const { guard, availability } = this.options
+    return guard.watch(principal, onEnd, availability === undefined ? {} : { availability })
+  }
+
+  noLongerPending(session: Connection<Scope>, address: string): void {
+    if (!this.#pending.delete(session as Session<Scope>)) return
+    const left = (this.#pendingByAddress.get(address) ?? 1) - 1
+    if (left > 0) this.#pendingByAddress.set(address, left)
+    else this.#pendingByAddress.delete(address)
+  }
+
+  /** Counts a socket of this subject, unless it has as many as it may. */
+  takePlace({ issuer, subject }: Principal): boolean {
+    let subjects = this.#socketsOf.get(issuer)
+    if (subjects === undefined) {
+      subjects = new Map()
+      this.#socketsOf.set(issuer, subjects)
+    }
+    const held = subjects.get(subject) ?? 0
+    if (held >= this.limits.socketsPerSubject) return false
+    subjects.set(subject, held + 1)
+    return true
+  }
+
+  givePlaceBack({ issuer, subject }: Principal): void {
+    const subjects = this.#socketsOf.get(issuer)
+    const left = (subjects?.get(subject) ?? 0) - 1
+    if (left > 0) subjects?.set(subject, left)
+    else subjects?.delete(subject)
+    if (subjects?.size === 0) this.#socketsOf.delete(issuer)
+  }
+
+  forget(session: Connection<Scope>): void {
+    this.#sessions.delete(session as Session<Scope>)
+    if (this.#sessions.size === 0) this.#whenEmpty?.()
+  }
+
+  report(event: WebSocketEvent): void {
+    this.options.onEvent?.(event)
+  }
+
+  *ready(): IterableIterator<Connection<Scope>> {
+    for (const session of this.#sessions) if (session.isOpen) yield session
+  }
+
+  get counts(): { readonly pending: number; readonly sockets: number } {
+    return { pending: this.#pending.size, sockets: this.#sessions.size }
+  }
+
+  /** Lets messages under way end, says 1001 to everybody, and resolves when every TCP connection is gone. */
+  async close(graceMs: number, spreadMs: number): Promise<void> {
+    const { random } = this.options
+    const gone = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+    for (const session of [...this.#sessions]) session.leave(graceMs, Math.floor(random() * spreadMs))
+    if (this.#sessions.size > 0) await gone
+    this.schedule.clear()
+  }
+}

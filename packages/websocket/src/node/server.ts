@@ -1,0 +1,6 @@
+export type { Connection, Message, MessageHandler } from '../core/connection.ts'
+export type { AuthFailure, DropCause, SocketState, UpgradeRefusal, WebSocketEvent } from '../core/events.ts'
+export { defaultLimits, type Limits } from '../core/limits.ts'
+export type { Envelope } from '../core/options.ts'
+export type { UpgradeServer } from './mounts.ts'
+export { type MessageAccess, type WebSocketAuth, type WebSocketAuthOptions, webSocketAuth } from './web-socket-auth.ts'

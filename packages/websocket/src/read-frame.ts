@@ -1,0 +1,90 @@
+import { maxNameLength } from './frames.ts'
+
+/** A JSON object with a `type`; what else it has is still to be looked at. */
+export interface ReadFrame {
+  readonly type: string
+  readonly id: string | undefined
+  readonly members: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Reads one text frame: a JSON object nested at most `maxDepth` deep, with a `type` (and, if at all, an `id`) of 1 to
+ * 64 characters, and no member twice. `undefined` for anything else.
+ */
+export function readFrame(text: string, maxDepth: number): ReadFrame | undefined {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || !isShapely(text, maxDepth)) {
+    return undefined
+  }
+  const members = parsed as Readonly<Record<string, unknown>>
+  const { type, id } = members
+  if (!isName(type) || !(id === undefined || isName(id))) return undefined
+  // The prototype has neither, but an own `__proto__` of JSON is an own member: names are looked up one by one.
+  return { type, id, members }
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxNameLength
+}
+
+/** Two members of one name are read differently by different parsers, so that such a frame has no meaning. */
+function isShapely(json: string, maxDepth: number): boolean {
+  const names: string[] = []
+  let depth = 0
+  let expectsName = false
+  for (let index = 0; index < json.length; index += 1) {
+    switch (json.charCodeAt(index)) {
+      case quote: {
+        const start = index
+        index = endOfString(json, index)
+        if (depth !== 1 || !expectsName) break
+        const name = nameOf(json.slice(start, index + 1))
+        if (names.includes(name)) return false
+        names.push(name)
+        expectsName = false
+        break
+      }
+      case openBrace:
+      case openBracket:
+        depth += 1
+        if (depth > maxDepth) return false
+        if (depth === 1) expectsName = true
+        break
+      case closeBrace:
+      case closeBracket:
+        depth -= 1
+        break
+      case comma:
+        if (depth === 1) expectsName = true
+        break
+      default:
+    }
+  }
+  return true
+}
+
+const quote = 0x22
+const comma = 0x2c
+const openBracket = 0x5b
+const backslash = 0x5c
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
+/** Of JSON that has been parsed, so every string ends. */
+function endOfString(json: string, start: number): number {
+  let index = start + 1
+  for (let code = json.charCodeAt(index); code !== quote; code = json.charCodeAt(index)) {
+    index += code === backslash ? 2 : 1
+  }
+  return index
+}
+
+function nameOf(quoted: string): string {
+  return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
+}
