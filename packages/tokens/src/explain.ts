@@ -1,5 +1,6 @@
 import { createVerifier } from './create-verifier.ts'
 import { readableText } from './internal/readable-text.ts'
+import { rfc9068 } from './profile.ts'
 import { isRejection, type RejectionCode, remedies } from './rejection.ts'
 import type { VerifierOptions } from './verifier-options.ts'
 
@@ -58,7 +59,7 @@ const beforeSignature: ReadonlySet<RejectionCode> = new Set([
 function expectedOf(where: string, options: VerifierOptions): string | undefined {
   if (where === 'claims.iss') return options.issuer
   if (where === 'claims.aud' || where === 'claims.azp') return options.audience
-  if (where === 'header.alg') return options.algorithms?.join(', ') ?? options.profile?.algorithms.join(', ')
+  if (where === 'header.alg') return (options.algorithms ?? (options.profile ?? rfc9068).algorithms).join(', ')
   return undefined
 }
 

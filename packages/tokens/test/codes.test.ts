@@ -50,7 +50,7 @@ describe('rejection codes', () => {
     expect(isRejection(Object.assign(new TokenRejected(code, 'x'), { code: 'nonsense' }))).toBe(false)
     expect(isRejection(Object.defineProperty(new Error('x'), 'name', { value: 'TokenRejected' }))).toBe(false)
     const [where, setting] = decided[code]
-    expect(explainRejection(rejection)).toEqual({
+    expect(explainRejection(rejection)).toStrictEqual({
       accepted: false,
       code,
       failed: 'Because.',

@@ -3,6 +3,7 @@ import {
   explain,
   explainRejection,
   type KeySource,
+  keycloak,
   rejectionCodes,
   remedies,
   staticKeys,
@@ -114,5 +115,40 @@ describe('explain', () => {
       where: expect.stringMatching(/./),
       remedy: remedies[code],
     })
+  })
+
+  const unproven = [
+    ...['no_token', 'invalid_request', 'malformed', 'unsupported_alg', 'unknown_key', 'bad_signature'],
+    'keys_unavailable',
+  ]
+  it.each(rejectionCodes)('shows a claim for %s only if the signature held by then', (code) => {
+    const details = { code, message: 'Refused.', setting: 'profile' }
+    const token = tokenWith({}, key)
+    const shown = unproven.includes(code) ? {} : { found: 'user_1' }
+    expect(explainRejection({ ...details, where: 'claims.sub' }, options, token)).toStrictEqual({
+      ...{ accepted: false, code, failed: 'Refused.', where: 'claims.sub', setting: 'profile', remedy: remedies[code] },
+      ...shown,
+    })
+    expect(explainRejection({ ...details, where: 'header.typ' }, options, token)).toMatchObject({ found: 'at+jwt' })
+    for (const where of ['header.kid', 'claims', 'header', 'token', 'proof.iss', 'xclaims.sub']) {
+      expect(explainRejection({ ...details, where }, options, token)).not.toHaveProperty('found')
+    }
+  })
+
+  it('says what is asked for: in the options, or else in the profile', () => {
+    const asked = (where: string, more: Partial<VerifierOptions> = {}): unknown => {
+      const { algorithms: _, ...rest } = options
+      const explanation = explainRejection({ code: 'bad_claims', message: '', where }, { ...rest, ...more })
+      return 'expected' in explanation ? explanation.expected : undefined
+    }
+    expect(asked('header.alg')).toBe('EdDSA, Ed25519')
+    expect(asked('header.alg', { profile: keycloak })).toBe('RS256, ES256, EdDSA')
+    expect(asked('header.alg', { profile: keycloak, algorithms: ['RS256', 'PS256'] })).toBe('RS256, PS256')
+    expect([asked('claims.aud'), asked('claims.azp'), asked('claims.iss')]).toEqual([
+      'agent-api',
+      'agent-api',
+      options.issuer,
+    ])
+    expect(asked('claims.sub')).toBeUndefined()
   })
 })

@@ -14,7 +14,9 @@ const curve = (namedCurve: string) => ({
 })
 const flip = (text: unknown): string => `${String(text).startsWith('A') ? 'B' : 'A'}${String(text).slice(1)}`
 const isBadKey = { name: 'TokensError', code: 'bad_key' }
-const badKey = expect.objectContaining(isBadKey)
+/** So many bytes, of which the first and the last are given, in base64url. */
+const bytes = (count: number, first: number, last = 255): string =>
+  Buffer.from([first, ...Buffer.alloc(count - 2, 7), last]).toString('base64url')
 
 describe('importing a public key', () => {
   it('copies the public members and nothing else, frozen', () => {
@@ -34,52 +36,90 @@ describe('importing a public key', () => {
     ['RSA for PSS', { ...rsa, alg: 'PS512' }, 'PS512'],
   ])('takes %s', (_why, jwk, alg) => expect(importPublicJwk(jwk).alg).toBe(alg))
 
-  it.each([
-    ['nothing', undefined],
-    ['null', null],
-    ['text', 'key'],
-    ['a list', [ed]],
-    ['no kty', { ...ed, kty: undefined }],
-    ['an unknown kty', { ...ed, kty: 'LMS' }],
-    ['a secret key', { kty: 'oct', k: 'AAAA', kid: 'k' }],
-    ['no kid', { ...ed, kid: undefined }],
-    ['an empty kid', { ...ed, kid: '' }],
-    ['a kid of 129 characters', { ...ed, kid: 'k'.repeat(129) }],
-    ['a newline in the kid', { ...ed, kid: 'a\nb' }],
-    ['a number as kid', { ...ed, kid: 1 }],
-    ['a private Ed25519 key', ed25519Key().privateKey.export({ format: 'jwk' })],
-    ['a private part', { ...ed, d: 'AAAA' }],
-    ['an empty private part', { ...ed, d: undefined, p: '' }],
-    ['a private RSA part', { ...rsa, qi: 'AQ' }],
-    ['a seed (RFC 9964 style)', { ...ed, priv: 'AAAA' }],
-    ['a key for encryption', { ...ed, use: 'enc' }],
-    ['a key that only signs', { ...ed, key_ops: ['sign'] }],
-    ['Ed448', { ...ed, crv: 'Ed448' }],
-    ['X25519', { ...ed, crv: 'X25519' }],
-    ['Ed25519 that says ES256', { ...ed, alg: 'ES256' }],
-    ['Ed25519 that says HS256', { ...ed, alg: 'HS256' }],
-    ['Ed25519 that says none', { ...ed, alg: 'none' }],
-    ['a padded x', { ...ed, x: `${ed.x}=` }],
-    ['P-256 that says ES384', { ...ec, alg: 'ES384' }],
-    ['a point off the curve', { ...ec, y: flip(ec.y) }],
-    ['a short coordinate', { ...ec, x: String(ec.x).slice(4) }],
-    ['no y', { ...ec, y: undefined }],
-    ['secp256k1', curve('secp256k1')],
-    ['a curve with a prototype name', { ...ec, crv: 'constructor' }],
-    ['RSA without alg', { ...rsa, alg: undefined }],
-    ['RSA that says HS256', { ...rsa, alg: 'HS256' }],
-    ['RSA that says RSA-OAEP', { ...rsa, alg: 'RSA-OAEP' }],
-    ['RSA of 1,024 bits', { ...rsaPair(1024).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
-    ['RSA of 2,040 bits', { ...rsaPair(2040).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
-    ['RSA with exponent 3', { ...rsaPair(2048, 3).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' }],
-    ['RSA with an even exponent', { ...rsa, e: 'AQAC' }],
-    ['RSA with a huge exponent', { ...rsa, e: 'AQAAAAE' }],
+  it.each<[why: string, jwk: unknown, message: RegExp]>([
+    ['nothing', undefined, /"JWK"/],
+    ['null', null, /"JWK"/],
+    ['text', 'key', /"JWK"/],
+    ['a list', [ed], /"(JWK|kty)"/],
+    ['no kty', { ...ed, kty: undefined }, /"kty"/],
+    ['an unknown kty', { ...ed, kty: 'LMS' }, /key type/],
+    ['an unknown kty with the members of RSA', { ...rsa, kty: 'rsa' }, /key type/],
+    ['a kty of 17 characters', { ...ed, kty: 'k'.repeat(17) }, /"kty"/],
+    ['a secret key', { kty: 'oct', k: 'AAAA', kid: 'k' }, /private/],
+    ['no kid', { ...ed, kid: undefined }, /"kid"/],
+    ['an empty kid', { ...ed, kid: '' }, /"kid"/],
+    ['a kid of 129 characters', { ...ed, kid: 'k'.repeat(129) }, /"kid"/],
+    ['a newline in the kid', { ...ed, kid: 'a\nb' }, /"kid"/],
+    ['half a surrogate pair in the kid', { ...ed, kid: 'a\ud800' }, /"kid"/],
+    ['a number as kid', { ...ed, kid: 1 }, /"kid"/],
+    ['a private Ed25519 key', { ...ed25519Key().privateKey.export({ format: 'jwk' }), kid: 'k' }, /private/],
+    ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].map((name): [string, unknown, RegExp] => {
+      return [`a private member, ${name}`, { ...ed, [name]: 'AAAA' }, /private/]
+    }),
+    ['an empty private member', { ...rsa, p: '' }, /private/],
+    ['a key for encryption', { ...ed, use: 'enc' }, /for signatures/],
+    ['a use of 17 characters', { ...ed, use: 'u'.repeat(17) }, /"use"/],
+    ['a key that only signs', { ...ed, key_ops: ['sign'] }, /for verifying/],
+    ['a key for nothing', { ...ed, key_ops: [] }, /for verifying/],
+    ['key_ops that are text', { ...ed, key_ops: 'verify' }, /"key_ops"/],
+    ['17 operations', { ...ed, key_ops: Array.from({ length: 17 }, () => 'verify') }, /"key_ops"/],
+    ['an operation of 33 characters', { ...ed, key_ops: ['verify', 'v'.repeat(33)] }, /"key_ops\.1"/],
+    ['an alg of 17 characters', { ...ed, alg: 'a'.repeat(17) }, /"alg"/],
+    ['Ed448', { ...ed, crv: 'Ed448' }, /curves/],
+    ['X25519', { ...ed, crv: 'X25519' }, /curves/],
+    ['no curve', { ...ed, crv: undefined }, /curves/],
+    ['Ed25519 that says ES256', { ...ed, alg: 'ES256' }, /"alg"/],
+    ['Ed25519 that says HS256', { ...ed, alg: 'HS256' }, /"alg"/],
+    ['Ed25519 that says none', { ...ed, alg: 'none' }, /"alg"/],
+    ['no x', { ...ed, x: undefined }, /"x"/],
+    ['an empty x', { ...ed, x: '' }, /"x"/],
+    ['a padded x', { ...ed, x: `${ed.x}=` }, /"x"/],
+    ['an x of 2,049 characters', { ...ed, x: 'A'.repeat(2049) }, /"x"/],
+    ['an x of 31 bytes', { ...ed, x: `${String(ed.x).slice(0, 41)}A` }, /prime order/],
+    ['an x of 33 bytes', { ...ed, x: `${String(ed.x).slice(0, 42)}AA` }, /prime order/],
+    ['P-256 that says ES384', { ...ec, alg: 'ES384' }, /"alg"/],
+    ['a point off the curve', { ...ec, y: flip(ec.y) }, /point on the curve/],
+    ['a short coordinate', { ...ec, x: String(ec.x).slice(4) }, /point on the curve/],
+    ['no x of two', { ...ec, x: undefined }, /"x"/],
+    ['no y', { ...ec, y: undefined }, /"y"/],
+    ['no EC curve', { ...ec, crv: undefined }, /EC curve/],
+    ['secp256k1', curve('secp256k1'), /EC curve/],
+    ['a curve with a prototype name', { ...ec, crv: 'constructor' }, /EC curve/],
+    ['RSA without alg', { ...rsa, alg: undefined }, /"alg"/],
+    ['RSA that says HS256', { ...rsa, alg: 'HS256' }, /"alg"/],
+    ['RSA that says RSA-OAEP', { ...rsa, alg: 'RSA-OAEP' }, /"alg"/],
+    ['RSA of 1,024 bits', { ...rsa, n: rsaPair(1024).publicKey.export({ format: 'jwk' }).n }, /2048 to 8192 bits/],
+    ['RSA of 2,047 bits', { ...rsa, n: bytes(256, 0x7f) }, /2048 to 8192 bits/],
+    ['RSA beyond 8,192 bits', { ...rsa, n: bytes(1025, 1) }, /2048 to 8192 bits/],
+    ['RSA with a leading zero', { ...rsa, n: bytes(258, 0) }, /2048 to 8192 bits/],
+    ['RSA with an even modulus', { ...rsa, n: bytes(256, 255, 254) }, /modulus is odd/],
     [
-      'RSA with a leading zero',
-      { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(String(rsa.n), 'base64url')]).toString('base64url') },
+      'RSA with exponent 3',
+      { ...rsaPair(2048, 3).publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256' },
+      /exponent/,
     ],
-    ['RSA beyond 8,192 bits', { ...rsa, n: Buffer.alloc(1025, 255).toString('base64url') }],
-  ])('refuses %s', (_why, jwk) => expect(() => importPublicJwk(jwk)).toThrow(badKey))
+    ['RSA with an exponent of 65535', { ...rsa, e: bytes(2, 255) }, /exponent/],
+    ['RSA with an even exponent', { ...rsa, e: 'AQAC' }, /exponent/],
+    ['RSA with a huge exponent', { ...rsa, e: bytes(5, 1) }, /exponent/],
+    ['RSA without n', { ...rsa, n: undefined }, /"n"/],
+    ['RSA without e', { ...rsa, e: undefined }, /"e"/],
+  ])('refuses %s', (_why, jwk, message) => {
+    const sentence = expect.stringMatching(new RegExp(`^[A-Z].*${message.source}.*\\.$`))
+    expect(() => importPublicJwk(jwk)).toThrow(expect.objectContaining({ ...isBadKey, message: sentence }))
+  })
+
+  it.each<[what: string, jwk: Record<string, unknown>]>([
+    ['the longest names', { ...ed, kid: 'k'.repeat(128), key_ops: ['v'.repeat(32), 'verify'] }],
+    ['16 operations', { ...ed, key_ops: Array.from({ length: 16 }, () => 'verify') }],
+    ['a kid beyond ASCII', { ...ed, kid: 'nyckel 🌲' }],
+    ['a modulus of exactly 2,048 bits', { ...rsa, n: bytes(256, 128) }],
+    ['a modulus of exactly 8,192 bits', { ...rsa, n: bytes(1024, 255) }],
+    ['the smallest exponent', { ...rsa, e: 'AQAB' }],
+    ['the largest exponent', { ...rsa, e: bytes(4, 255) }],
+  ])('takes %s', (_what, jwk) => {
+    const { kid, n, e } = importPublicJwk(jwk)
+    expect({ kid, n, e }).toEqual({ kid: jwk.kid, n: jwk.n, e: jwk.e })
+  })
 
   it('never repeats the key in its message', () => {
     try {
