@@ -13,12 +13,19 @@ export class NewLife {
   readonly globalGeneration: number
   readonly feedEpoch: number
   readonly #now: number
-  readonly #replaced: Marks | undefined
+  /** Keys that are revoked beyond those of the backup. */
+  readonly #revokedKeys: ReadonlyMap<string, string | null>
 
-  /** @param replaced of the database that was there before, if it can be read */
-  constructor(saved: Marks, replaced: Marks | undefined, now: number) {
+  /**
+   * @param replaced of the database that was there before, if it can be read
+   * @param revokedKeys known from elsewhere to be revoked
+   */
+  constructor(saved: Marks, replaced: Marks | undefined, revokedKeys: readonly string[], now: number) {
     this.#now = now
-    this.#replaced = replaced
+    this.#revokedKeys = new Map([
+      ...revokedKeys.filter((kid) => !saved.revokedKeys.has(kid)).map((kid) => [kid, null] as const),
+      ...(replaced?.revokedKeys ?? []),
+    ])
     this.globalGeneration = Math.max(saved.globalGeneration + 1, (replaced?.globalGeneration ?? 0) + 1, now)
     this.feedEpoch = Math.max(saved.feedEpoch + 1, (replaced?.feedEpoch ?? 0) + 1, now)
   }
@@ -53,7 +60,7 @@ export class NewLife {
       case 'revocation_entries': {
         const until = this.#now + longestTokenSeconds
         const everything = { type: 'global', id: '', min_generation: globalGeneration, until, successor: null }
-        const keys = [...(this.#replaced?.revokedKeys ?? [])].map(([id, successor]) => ({ type: 'kid', id, successor }))
+        const keys = [...this.#revokedKeys].map(([id, successor]) => ({ type: 'kid', id, successor }))
         return [everything, ...keys].map((fields) => rowOf(table, fields))
       }
       default:
@@ -74,6 +81,6 @@ export class NewLife {
   }
 
   #isReplaced({ type, id }: Readonly<Record<string, unknown>>): boolean {
-    return type === 'global' || (type === 'kid' && this.#replaced?.revokedKeys.has(String(id)) === true)
+    return type === 'global' || (type === 'kid' && this.#revokedKeys.has(String(id)))
   }
 }

@@ -13,6 +13,8 @@ export interface RestoreBackupOptions {
   readonly now: number
   /** Replaces what is there, and keeps it as a backup at this path. Absent: only an empty database is taken. */
   readonly replace?: { readonly keepAt: string }
+  /** Keys of tokens that were revoked after the backup, as far as that is known from elsewhere. */
+  readonly revokedKeys?: readonly string[]
   readonly onProgress?: OnProgress
 }
 
@@ -23,6 +25,11 @@ export interface Restored {
   /** Tokens and sessions of lower generations are refused. */
   readonly globalGeneration: number
   readonly feedEpoch: number
+  /**
+   * Every key that the backup, what was there before or the caller knows to be revoked. A key ring of the backup may not
+   * know it yet: whoever restores has to revoke it there, before a service starts.
+   */
+  readonly revokedKeys: readonly string[]
   /** Where what was there before is kept; null: it was empty. */
   readonly keptAt: string | null
 }
@@ -40,7 +47,7 @@ export async function restoreBackup(
   database: PortableDatabase,
   options: RestoreBackupOptions,
 ): Promise<Restored> {
-  const { onProgress = () => {}, replace } = options
+  const { onProgress = () => {}, replace, revokedKeys = [] } = options
   const now = Math.floor(options.now)
   const { contents, marks } = await inspectBackup(path)
   const opened = await openForRestore(database, replace?.keepAt)
@@ -54,7 +61,7 @@ export async function restoreBackup(
       await writeBackup(to, replace.keepAt, { createdAt: now, engine: database.engine })
       keptAt = replace.keepAt
     }
-    const life = new NewLife(marks, replaced, now)
+    const life = new NewLife(marks, replaced, revokedKeys, now)
     await to.clear()
     const delivery = new Delivery(to)
     let done = 0
@@ -72,6 +79,7 @@ export async function restoreBackup(
       tables: Object.fromEntries(Object.entries(tallies).map(([table, { rows }]) => [table, rows])),
       globalGeneration: life.globalGeneration,
       feedEpoch: life.feedEpoch,
+      revokedKeys: [...new Set([...revokedKeys, ...[marks, replaced].flatMap(revokedKeysOf)])].sort(),
       keptAt,
     }
   } finally {
@@ -92,6 +100,10 @@ async function openForRestore(
   }
   const aside = await database.setAside('damaged')
   return { to: await database.exclusive('create'), keptAt: aside }
+}
+
+function revokedKeysOf(marks: Marks | undefined): readonly string[] {
+  return marks === undefined ? [] : [...marks.revokedKeys.keys(), ...marks.revokedInRings]
 }
 
 async function readMarks(database: Exclusive): Promise<Marks> {
