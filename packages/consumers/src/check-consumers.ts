@@ -8,6 +8,7 @@ export type FindingCode =
   | 'refresh_without_sign_in'
   | 'exchange_cycle'
   | 'impersonation'
+  | 'presented_by_another'
 
 /** Something in a valid matrix that an operator should look at. */
 export interface Finding {
@@ -122,6 +123,18 @@ function checkEdges({ edges }: ConsumerMatrix): Finding[] {
       message: `A token for ${audience} can be exchanged until it comes back to ${audience}.`,
       remedy: 'Remove an edge of the cycle; a chain of exchanges ends at 4 all the same.',
     })),
+    ...edges.flatMap(({ from, to, by }) =>
+      by
+        .filter((client) => client !== from)
+        .map((client) => ({
+          severity: 'warning' as const,
+          code: 'presented_by_another' as const,
+          audience: to,
+          message: `${client} may exchange tokens that were sent to ${from}.`,
+          remedy:
+            'Remove it from `by`, unless it is part of that service: who handles a token should be whom it was for.',
+        })),
+    ),
     ...edges
       .filter((edge) => edge.as === 'impersonation')
       .map((edge) => ({

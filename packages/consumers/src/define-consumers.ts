@@ -39,14 +39,21 @@ export type ScopeOf<C> = C extends { readonly scopes: readonly (infer S extends 
     ? keyof R & string
     : never
 
-/** An exchange edge between audiences of `T`, with scopes of the audience that it leads to. */
+/** An exchange edge between audiences of `T`, with scopes that both have. */
 export type EdgeInput<T> = {
   readonly [To in AudienceOf<T>]: {
-    readonly from: Exclude<AudienceOf<T>, To>
-    readonly to: To
-    readonly scopes: readonly ScopeOf<T[To]>[]
-    readonly as: 'delegation' | 'impersonation'
-  }
+    readonly [From in Exclude<AudienceOf<T>, To>]: {
+      readonly from: From
+      readonly to: To
+      readonly scopes: readonly Extract<ScopeOf<T[To]>, ScopeOf<T[From]>>[]
+      /** @default 'delegation': the new token names who acts */
+      readonly as?: 'delegation' | 'impersonation'
+      /** Names of the clients that may do so, 1 to 32. @default the one named like `from` */
+      readonly by?: readonly string[]
+      /** The request must say why; its words go to the audit log. @default false */
+      readonly reason?: boolean
+    }
+  }[Exclude<AudienceOf<T>, To>]
 }[AudienceOf<T>]
 
 /** What an input must be: known fields only, and edges between its own audiences. */
@@ -71,9 +78,9 @@ export type DefinedConsumers<T> = ConsumerMatrix & {
  *
  * @example Two audiences and an edge
  * export const consumers = defineConsumers({
- *   'agent-api': { scopes: ['agents:read', 'chat:write'], obtainedBy: 'sign-in', refresh: 'cookie' },
+ *   'agent-api': { scopes: ['agents:read', 'jobs:run'], obtainedBy: 'sign-in', refresh: 'cookie' },
  *   'billing-worker': { scopes: ['jobs:run'], obtainedBy: 'exchange' },
- *   edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'], as: 'delegation' }],
+ *   edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] }],
  * })
  */
 export function defineConsumers<const T extends object>(input: T & CheckedInput<T>): DefinedConsumers<T> {

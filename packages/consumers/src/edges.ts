@@ -5,11 +5,16 @@ import type { Consumer, ExchangeEdge } from './types.ts'
 
 const maxEdges = 1024
 
+/** As the issuer takes it; never an id, which nobody knows before the client is made. */
+const clientName = /^(?!(?:client|user)_)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/i
+
 const edgeInput = z.strictObject({
   from: z.string(),
   to: z.string(),
   scopes: z.array(z.string()).min(1, 'expected at least one scope'),
-  as: z.enum(['delegation', 'impersonation']),
+  as: z.enum(['delegation', 'impersonation']).default('delegation'),
+  by: z.array(z.string().regex(clientName, 'expected names of clients')).min(1).max(32).optional(),
+  reason: z.boolean().default(false),
 })
 
 /** Checks who may exchange whose token (RFC 8693) against the audiences that there are. */
@@ -20,9 +25,12 @@ export function parseEdges(input: unknown, consumers: Readonly<Record<string, Co
     listed.map((value, index) => {
       const path = `edges[${index}]`
       const edge = parseEdge(value, path, consumers)
-      const key = `${edge.from} ${edge.to} ${edge.as}`
-      if (seen.has(key)) throw new ConsumersError('invalid_edge', path, 'the same edge is declared twice')
-      seen.add(key)
+      for (const client of edge.by) {
+        const key = `${edge.from} ${edge.to} ${client}`
+        if (seen.has(key))
+          throw new ConsumersError('invalid_edge', path, `the same edge is declared twice for ${client}`)
+        seen.add(key)
+      }
       return edge
     }),
   )
@@ -30,7 +38,8 @@ export function parseEdges(input: unknown, consumers: Readonly<Record<string, Co
 
 function parseEdge(value: unknown, path: string, consumers: Readonly<Record<string, Consumer>>): ExchangeEdge {
   const edge = shaped(edgeInput, value, path, 'invalid_matrix')
-  if (consumers[edge.from] === undefined) throw unknownAudience(edge.from, `${path}.from`)
+  const source = consumers[edge.from]
+  if (source === undefined) throw unknownAudience(edge.from, `${path}.from`)
   const target = consumers[edge.to]
   if (target === undefined) throw unknownAudience(edge.to, `${path}.to`)
   if (edge.from === edge.to) throw new ConsumersError('invalid_edge', path, 'leads from an audience to itself')
@@ -42,10 +51,19 @@ function parseEdge(value: unknown, path: string, consumers: Readonly<Record<stri
     if (target.scopes[scope] === undefined) {
       throw new ConsumersError('unknown_scope', where, `${edge.to} has no scope ${JSON.stringify(scope)}`)
     }
+    // An exchange never adds a scope: what the presented token cannot have, the new one never gets.
+    if (source.scopes[scope] === undefined) {
+      throw new ConsumersError(
+        'unknown_scope',
+        where,
+        `no token for ${edge.from} has the scope ${JSON.stringify(scope)}`,
+      )
+    }
     if (edge.scopes.indexOf(scope) !== index)
       throw new ConsumersError('invalid_edge', where, `${scope} is listed twice`)
   }
-  return Object.freeze({ ...edge, scopes: Object.freeze([...edge.scopes]) })
+  const by = Object.freeze([...new Set(edge.by ?? [edge.from])])
+  return Object.freeze({ ...edge, scopes: Object.freeze([...edge.scopes]), by })
 }
 
 function unknownAudience(name: string, path: string): ConsumersError {

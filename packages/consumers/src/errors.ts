@@ -26,9 +26,10 @@ export const consumersRemedies: Readonly<Record<ConsumersErrorCode, string>> = {
   duplicate_resource:
     'Give each consumer a resource URL of its own: a token request by `resource` must find one audience.',
   unknown_audience: 'Declare the audience in the same matrix, or correct its name in the edge.',
-  unknown_scope: 'Declare the scope at the audience that the edge leads to, or correct its name in the edge.',
+  unknown_scope:
+    'Declare the scope at both audiences of the edge (an exchange never adds one), or correct its name in the edge.',
   invalid_edge:
-    'An edge joins two different audiences, is declared once, and leads to an audience whose `obtainedBy` has "exchange".',
+    'An edge joins two different audiences, is declared once for each client, and leads to an audience whose `obtainedBy` has "exchange".',
 }
 
 /** Thrown for a matrix that cannot be used. */

@@ -62,8 +62,15 @@ function section(consumer: Consumer): string[] {
 function exchange(edges: readonly ExchangeEdge[]): string {
   if (edges.length === 0) return 'No audience may exchange a token for another.'
   return table(
-    ['from', 'to', 'scopes', 'as'],
-    edges.map((edge) => [code(edge.from), code(edge.to), edge.scopes.map(code).join(', '), edge.as]),
+    ['from', 'to', 'scopes', 'as', 'by', 'reason'],
+    edges.map((edge) => [
+      code(edge.from),
+      code(edge.to),
+      edge.scopes.map(code).join(', '),
+      edge.as,
+      edge.by.map(code).join(', '),
+      edge.reason ? 'required' : 'no',
+    ]),
   )
 }
 

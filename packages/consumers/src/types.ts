@@ -28,10 +28,18 @@ export interface Consumer<Scope extends string = string> {
 
 /** Who may exchange whose token for which audience (RFC 8693). */
 export interface ExchangeEdge {
+  /** The audience of the presented token. */
   readonly from: string
+  /** The audience of the new one. */
   readonly to: string
+  /** The most that the new token may be for: of these, what the presented one is for. */
   readonly scopes: readonly string[]
+  /** With `impersonation` the new token does not name who acts; it is always in the audit log. @default 'delegation' */
   readonly as: 'delegation' | 'impersonation'
+  /** Names of the clients that may do so. @default the one named like `from`: a service exchanges what was sent to it */
+  readonly by: readonly string[]
+  /** The request must say why; its words go to the audit log. @default false */
+  readonly reason: boolean
 }
 
 /** The whole matrix, checked; consumers by audience. */

@@ -56,6 +56,12 @@ describe('checkConsumers', () => {
       {},
       ['warning exchange_cycle a', 'warning exchange_cycle b', 'warning impersonation a'],
     ],
+    [
+      'a client that exchanges what was sent to another',
+      { a: exchanged, c: quiet, edges: [{ from: 'c', to: 'a', scopes: ['x:read'], by: ['c', 'desk'] }] },
+      {},
+      ['warning presented_by_another a'],
+    ],
   ]
   it.each(cases)('finds %s', (_what, input, options, expected) => {
     expect(codesOf(input, options)).toEqual(expected)

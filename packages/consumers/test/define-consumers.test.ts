@@ -3,21 +3,21 @@ import { type Consumer, type ConsumerMatrix, defineConsumers, parseConsumers } f
 
 const consumers = defineConsumers({
   'agent-api': {
-    scopes: ['agents:read', 'chat:write'],
+    scopes: ['agents:read', 'jobs:run'],
     accessTokenLifeSeconds: 900,
     obtainedBy: 'sign-in',
     refresh: 'cookie',
   },
   'analytics-service': { scopes: { 'reports:write': { sideEffects: true } }, obtainedBy: ['client-credentials'] },
   'billing-worker': { scopes: ['jobs:run'], obtainedBy: 'exchange', algorithm: 'ES256' },
-  edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'], as: 'delegation' }],
+  edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] }],
 })
 
 describe('defineConsumers', () => {
   it('gives each consumer by name, with the defaults filled in', () => {
     expect(consumers['agent-api']).toEqual({
       audience: 'agent-api',
-      scopes: { 'agents:read': {}, 'chat:write': {} },
+      scopes: { 'agents:read': {}, 'jobs:run': {} },
       accessTokenLifeSeconds: 900,
       algorithm: 'EdDSA',
       obtainedBy: ['sign-in'],
@@ -60,7 +60,7 @@ describe('defineConsumers', () => {
 
 describe('types', () => {
   it('know the scopes of each audience', () => {
-    const typed: Consumer<'agents:read' | 'chat:write'> = consumers['agent-api']
+    const typed: Consumer<'agents:read' | 'jobs:run'> = consumers['agent-api']
     const single: Consumer<'reports:write'> = consumers['analytics-service']
     const tool: Consumer<'admin' | 'service'> = defineConsumers({
       tool: { scopes: ['admin', 'service'], obtainedBy: 'sign-in' },
@@ -102,8 +102,8 @@ describe('types', () => {
   })
 
   it('refuse an edge to an audience or scope that is not there', () => {
-    const a = { scopes: ['x:read'], obtainedBy: 'sign-in' } as const
-    const b = { scopes: ['y:read'], obtainedBy: 'exchange' } as const
+    const a = { scopes: ['x:read', 'y:read'], obtainedBy: 'sign-in' } as const
+    const b = { scopes: ['y:read', 'b:only'], obtainedBy: 'exchange' } as const
     expect(() =>
       defineConsumers({
         a,
@@ -112,6 +112,14 @@ describe('types', () => {
         edges: [{ from: 'a', to: 'b', scopes: ['x:read'], as: 'delegation' }],
       }),
     ).toThrow(/no scope/)
+    expect(() =>
+      defineConsumers({
+        a,
+        b,
+        // @ts-expect-error no token for the first audience has the scope
+        edges: [{ from: 'a', to: 'b', scopes: ['b:only'], by: ['c'], reason: true }],
+      }),
+    ).toThrow(/no token for a/)
     expect(() =>
       defineConsumers({
         a,

@@ -8,8 +8,8 @@ import {
   parseConsumers,
 } from '../src/index.ts'
 
-const a = { scopes: ['x:read'], obtainedBy: 'sign-in' }
-const b = { scopes: ['y:read', 'y:write'], obtainedBy: 'exchange' }
+const a = { scopes: ['x:read', 'y:read', 'y:write', 'z:read'], obtainedBy: 'sign-in' }
+const b = { scopes: ['y:read', 'y:write', 'b:only'], obtainedBy: 'exchange' }
 const edge = { from: 'a', to: 'b', scopes: ['y:read'], as: 'delegation' }
 const withEdge = (change: object) => ({ a, b, edges: [{ ...edge, ...change }] })
 
@@ -130,6 +130,17 @@ const refused: [why: string, input: unknown, code: ConsumersErrorCode, path: str
     'unknown_scope',
     'edges[0].scopes[0]',
   ],
+  [
+    'has an edge with a scope that no presented token has',
+    withEdge({ scopes: ['y:read', 'b:only'] }),
+    'unknown_scope',
+    'edges[0].scopes[1]',
+  ],
+  ['has an edge for nobody', withEdge({ by: [] }), 'invalid_matrix', 'edges[0].by'],
+  ['has an edge for 33 clients', withEdge({ by: Array(33).fill('c') }), 'invalid_matrix', 'edges[0].by'],
+  ['has an edge for an id', withEdge({ by: ['client_x'] }), 'invalid_matrix', 'edges[0].by[0]'],
+  ['has an edge for a user', withEdge({ by: ['User_x'] }), 'invalid_matrix', 'edges[0].by[0]'],
+  ['has an edge that wants half a reason', withEdge({ reason: 'yes' }), 'invalid_matrix', 'edges[0].reason'],
   ['has an edge without scopes', withEdge({ scopes: [] }), 'invalid_matrix', 'edges[0].scopes'],
   ['has an edge with a scope twice', withEdge({ scopes: ['y:read', 'y:read'] }), 'invalid_edge', 'edges[0].scopes[1]'],
   ['has an edge to itself', withEdge({ from: 'b' }), 'invalid_edge', 'edges[0]'],
@@ -141,6 +152,12 @@ const refused: [why: string, input: unknown, code: ConsumersErrorCode, path: str
   ],
   ['has an edge of an unknown kind', withEdge({ as: 'magic' }), 'invalid_matrix', 'edges[0].as'],
   ['has an edge twice', { a, b, edges: [edge, { ...edge, scopes: ['y:write'] }] }, 'invalid_edge', 'edges[1]'],
+  [
+    'has an edge of two kinds for one client',
+    { a, b, edges: [edge, { ...edge, as: 'impersonation', by: ['c', 'a'] }] },
+    'invalid_edge',
+    'edges[1]',
+  ],
 ]
 
 describe('parseConsumers', () => {
@@ -161,7 +178,18 @@ describe('parseConsumers', () => {
       edges: [edge],
     })
     expect(Object.keys(matrix.consumers)).toEqual(['a', 'b'])
-    expect(matrix.edges).toEqual([edge])
+    expect(matrix.edges).toEqual([{ ...edge, by: ['a'], reason: false }])
+  })
+
+  it('takes an edge for whom and why it says, delegation unless said otherwise', () => {
+    const { as: _, ...plain } = edge
+    const edges = [plain, { ...plain, as: 'impersonation', by: ['night-shift', 'Desk.1', 'Desk.1'], reason: true }]
+    const matrix = parseConsumers({ a, b, edges })
+    expect(matrix.edges).toEqual([
+      { ...edge, by: ['a'], reason: false },
+      { ...edge, as: 'impersonation', by: ['night-shift', 'Desk.1'], reason: true },
+    ])
+    expect(parseConsumers(JSON.parse(JSON.stringify(matrix)))).toEqual(matrix)
   })
 
   it('takes the two roles of a small tool as scopes, and no other word', () => {

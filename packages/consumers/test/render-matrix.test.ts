@@ -4,13 +4,13 @@ import { defineConsumers, parseConsumers, renderMatrix } from '../src/index.ts'
 const matrix = defineConsumers({
   'agent-api': {
     description: 'Agents | and *tools*.',
-    scopes: { 'agents:read': { description: 'List agents.' }, 'chat:write': { sideEffects: true, sensitive: true } },
+    scopes: { 'agents:read': { description: 'List agents.' }, 'jobs:run': { sideEffects: true, sensitive: true } },
     obtainedBy: ['sign-in', 'client-credentials'],
     refresh: 'cookie',
     resource: 'https://api.example.com',
   },
   'billing-worker': { scopes: ['jobs:run'], obtainedBy: 'exchange', algorithm: 'ES256', accessTokenLifeSeconds: 3600 },
-  edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'], as: 'delegation' }],
+  edges: [{ from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'], by: ['agent-api', 'desk'], reason: true }],
 })
 
 it('writes the whole matrix as a document', () => {
@@ -36,7 +36,7 @@ it('writes the whole matrix as a document', () => {
     | scope | sensitive | side effects | what it allows |
     | --- | --- | --- | --- |
     | \`agents:read\` | no | no | List agents. |
-    | \`chat:write\` | yes | yes |  |
+    | \`jobs:run\` | yes | yes |  |
 
     ## \`billing-worker\`
 
@@ -46,9 +46,9 @@ it('writes the whole matrix as a document', () => {
 
     ## Token exchange
 
-    | from | to | scopes | as |
-    | --- | --- | --- | --- |
-    | \`agent-api\` | \`billing-worker\` | \`jobs:run\` | delegation |
+    | from | to | scopes | as | by | reason |
+    | --- | --- | --- | --- | --- | --- |
+    | \`agent-api\` | \`billing-worker\` | \`jobs:run\` | delegation | \`agent-api\`, \`desk\` | required |
     "
   `)
 })
