@@ -34,6 +34,7 @@ export type {
   IssuerStores,
   LiveTokens,
   Party,
+  RefreshLook,
   RefreshOutcome,
   RefreshRecord,
   SessionEndReason,

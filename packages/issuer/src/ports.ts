@@ -172,10 +172,21 @@ export type RefreshOutcome =
    */
   | 'invalid'
   /**
-   * The immediately previous token again, in time, and its successor is unused: what was sealed for that token. The
-   * issued row is stored; the successor that was given is not.
+   * The immediately previous token again, in time, and its successor is unused: what was kept for repeats. The issued row
+   * is stored; the successor that was given is not.
    */
   | { readonly replayed: string }
+
+/** A refresh token and what decides about it, as they stand at one moment. */
+export interface RefreshLook {
+  readonly refresh: RefreshRecord
+  readonly session: SessionRecord
+  /** Until when a repeat of this spent token gets its successor again; null: no more, or not spent. */
+  readonly replayUntil: number | null
+  /** Whose session it is. */
+  readonly user: Pick<UserRecord, 'id' | 'generation' | 'synthetic' | 'disabledAt'>
+  readonly globalGeneration: number
+}
 
 export interface SessionStore {
   /**
@@ -190,22 +201,14 @@ export interface SessionStore {
   }): Promise<boolean>
   byId(id: string): Promise<SessionRecord | undefined>
   /** By the refresh token's hash, spent or not. */
-  byRefresh(hash: string): Promise<
-    | {
-        readonly refresh: RefreshRecord
-        readonly session: SessionRecord
-        /** Until when a repeat of this spent token gets its successor again; null: no more, or not spent. */
-        readonly replayUntil: number | null
-      }
-    | undefined
-  >
+  byRefresh(hash: string): Promise<RefreshLook | undefined>
   /** Newest first, whether ended or not. */
   ofUser(userId: string, page: { readonly limit: number }): Promise<readonly SessionRecord[]>
   /**
    * Spends the presented token and stores its successor and the issued row, all in one transaction that decides by
    * what is stored at that moment: of any number of concurrent calls for one token exactly one answers `rotated`.
-   * With `replay`, what is sealed rests beside the spent token and answers repeats of it before `until`; it is deleted
-   * when the successor itself is spent.
+   * With `replay`, `sealed` rests beside the spent token and answers repeats of it before `until`; it is deleted when the
+   * successor itself is spent. It gives the successor to nobody who has not the presented token itself.
    */
   rotate(entry: {
     readonly presentedHash: string
@@ -214,7 +217,7 @@ export interface SessionStore {
     readonly now: number
     readonly replay?: { readonly sealed: string; readonly until: number }
   }): Promise<RefreshOutcome>
-  /** Deletes what was sealed for repeats whose time is over. @returns how many */
+  /** Deletes what was kept for repeats whose time is over. @returns how many */
   forgetReplays(now: number): Promise<number>
   /**
    * Ends it and appends it to the revocation log, in one transaction.

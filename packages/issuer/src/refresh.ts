@@ -2,8 +2,8 @@ import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context, Resource } from './context.ts'
 import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
 import type { ClientRecord, Generations, RefreshRecord, SessionRecord } from './ports.ts'
-import { newRefreshToken, refreshTokenPrefix, sha256 } from './random.ts'
-import { replaySeconds, seal, unseal } from './refresh-replay.ts'
+import { refreshTokenPrefix, sha256 } from './random.ts'
+import { newSalt, replaySeconds, successorOf } from './refresh-replay.ts'
 import { refusal } from './refusals.ts'
 import { revokingAtOnce } from './revoking.ts'
 import { isAllowed, namedResource, parseScope, usable } from './target.ts'
@@ -31,17 +31,18 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
   if (found.refresh.spentAt !== null && !isRepeat) return reuse(context, client, found.refresh, session)
   const alive = session.expiresAt > now && (isRepeat || found.refresh.expiresAt > now)
   if (session.clientId !== client.id || !alive) throw refusal('refresh_failed')
-  const user = await context.stores.users.byId(session.userId)
-  if (user === undefined || user.disabledAt !== null) throw refusal('refresh_failed')
-  const generations: Generations = [await context.stores.globalGeneration(), client.generation, user.generation]
+  const { user } = found
+  if (user.disabledAt !== null) throw refusal('refresh_failed')
+  const generations: Generations = [found.globalGeneration, client.generation, user.generation]
   // The store decides so again when it rotates; here, so that nothing is signed and recorded that it will refuse.
   if (session.generations.some((openedUnder, i) => openedUnder < (generations[i] ?? 0))) throw refusal('refresh_failed')
   const resource = sameTarget(context, client, session, request)
   const scope = shrink(client, resource, session, request.scope)
 
-  const refreshToken = newRefreshToken()
+  const salt = newSalt()
+  const given = successorOf(request.refreshToken, session.id, salt)
   const successor: RefreshRecord = {
-    hash: sha256(refreshToken),
+    hash: sha256(given),
     sessionId: session.id,
     createdAt: now,
     expiresAt: Math.min(now + context.limits.refreshIdleSeconds, session.expiresAt),
@@ -70,19 +71,21 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     }),
     recordIssue(context, 'refresh_token', minted.issued),
   ])
-  const given = { token: refreshToken, expiresAt: successor.expiresAt }
   const outcome = await context.stores.sessions.rotate({
     presentedHash,
     successor,
     issued: minted.issued,
     now,
-    replay: { sealed: seal(given, request.refreshToken, session.id), until: now + replaySeconds },
+    replay: { sealed: salt, until: now + replaySeconds },
   })
   if (outcome === 'invalid') throw refusal('refresh_failed')
   if (outcome === 'spent') {
     return reuse(context, client, { ...found.refresh, spentAt: found.refresh.spentAt ?? now }, session)
   }
-  const next = outcome === 'rotated' ? given : unseal(outcome.replayed, request.refreshToken, session.id)
+  const next =
+    outcome === 'rotated'
+      ? { token: given, expiresAt: successor.expiresAt }
+      : await madeBefore(context, request.refreshToken, session, outcome.replayed)
   if (outcome !== 'rotated') context.emit({ type: 'refresh_replayed', sessionId: session.id, clientId: client.id })
   reportIssue(context, toMint, minted)
   return {
@@ -95,6 +98,19 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     clientId: client.id,
     refresh: { token: next.token, expiresInSeconds: next.expiresAt - now, delivery: client.refreshDelivery },
   }
+}
+
+/** The successor that the presented token has been given already. */
+async function madeBefore(
+  context: Context,
+  presented: string,
+  session: SessionRecord,
+  salt: string,
+): Promise<{ readonly token: string; readonly expiresAt: number }> {
+  const token = successorOf(presented, session.id, salt)
+  const stored = await context.stores.sessions.byRefresh(sha256(token))
+  if (stored?.session.id !== session.id) throw new Error('the salt of a repeated refresh makes no token of its session')
+  return { token, expiresAt: stored.refresh.expiresAt }
 }
 
 /** A token of the session stays with the session's audience. @throws IssuerError `invalid_target` */

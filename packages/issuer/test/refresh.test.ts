@@ -108,10 +108,33 @@ describe('a refresh token', () => {
     expect((await refresh(second.body.refresh_token)).body.error).toBe('invalid_grant')
   })
 
-  it('is refused in time too when its successor cannot be unsealed, as a fault of ours', async () => {
+  it.each([
+    ['no salt', 'A'.repeat(80)],
+    ['another salt', 'A'.repeat(43)],
+  ])('is refused in time too when the store gives %s for it, as a fault of ours', async (_, replayed) => {
     const { refresh: token } = await signedIn()
-    Object.assign(service.stores.sessions, { rotate: async () => ({ replayed: 'A'.repeat(80) }) })
-    expect((await refresh(token)).status).toBe(500)
+    await refresh(token)
+    Object.assign(service.stores.sessions, { rotate: async () => ({ replayed }) })
+    const answer = await refresh(token)
+    expect(answer.status).toBe(500)
+    expect(answer.text).not.toContain('cs_refresh_')
+  })
+
+  it('never makes the same successor twice', async () => {
+    const { refresh: token } = await signedIn()
+    const made = new Set<string>()
+    const { rotate } = service.stores.sessions
+    // Each attempt fails at the store, so that the same token is rotated again and again.
+    Object.assign(service.stores.sessions, {
+      rotate: async (entry: { successor: { hash: string } }) => {
+        made.add(entry.successor.hash)
+        throw new Error('full')
+      },
+    })
+    for (let attempt = 0; attempt < 5; attempt++) expect((await refresh(token)).status).toBe(500)
+    expect(made.size).toBe(5)
+    Object.assign(service.stores.sessions, { rotate })
+    expect((await refresh(token)).status).toBe(200)
   })
 
   it('leaves nothing behind that a thief of the database could use', async () => {

@@ -81,7 +81,7 @@ interface RefreshTokensTable {
   spent_at: number | null
   /** The token that this one came out of. */
   predecessor: string | null
-  /** Of a token just spent: its successor, under a key that only the spent token gives. */
+  /** Of a token just spent: what gives its successor, to whoever has the spent token itself. */
   sealed_successor: string | null
   replay_until: number | null
 }

@@ -11,6 +11,8 @@ export function describeSessions(test: Test): void {
       refresh: refresh('one/0', { sessionId: 'one' }),
       session: session('one'),
       replayUntil: null,
+      user: { id: 'ada', generation: 0, synthetic: false, disabledAt: null },
+      globalGeneration: 0,
     })
     assert.deepEqual((await store.issued.status('one/jti'))?.issued, issued('one/jti', { sessionId: 'one' }))
     assert.equal(await store.sessions.byId('two'), undefined)

@@ -42,8 +42,17 @@ export function memorySessions(state: MemoryState): SessionStore {
       const row = state.refresh.get(hash)
       const session = row && state.sessions.get(row.sessionId)?.session
       if (row === undefined || session === undefined) return undefined
+      const user = state.users.get(session.userId)
+      if (user === undefined) return undefined
+      const { id, generation, synthetic, disabledAt } = user
       const { predecessor: _, replay, ...refresh } = row
-      return structuredClone({ refresh, session, replayUntil: replay?.until ?? null })
+      return structuredClone({
+        refresh,
+        session,
+        replayUntil: replay?.until ?? null,
+        user: { id, generation, synthetic, disabledAt },
+        globalGeneration: state.globalGeneration,
+      })
     },
     async ofUser(userId, { limit }) {
       return [...state.sessions.values()]

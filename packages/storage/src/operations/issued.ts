@@ -1,5 +1,5 @@
 import type { IssuedRecord, IssuedStore, LiveTokens } from '@countersign/issuer'
-import { all, first, type Operation, type OperationOf, run } from '../operation.ts'
+import { all, first, type Operation, type OperationOf, run, send } from '../operation.ts'
 import type { Compile } from '../statement.ts'
 import type { Revoke } from './revocations.ts'
 
@@ -66,8 +66,11 @@ export function issuedReads(compile: Compile): IssuedReads {
   }
 }
 
-/** Stores the row, and keeps its session for as long as the token lives. */
-export function storeIssued(compile: Compile): (issued: IssuedRecord) => Operation<void> {
+/**
+ * Stores the row, and keeps its session for as long as the token lives.
+ * @param keptUntil until when the session's row says so already, if that is known
+ */
+export function storeIssued(compile: Compile): (issued: IssuedRecord, keptUntil?: number) => Operation<void> {
   const insert = compile<IssuedRecord>()((db, p) =>
     db.insertInto('issued_tokens').values({
       jti: p('jti'),
@@ -95,9 +98,9 @@ export function storeIssued(compile: Compile): (issued: IssuedRecord) => Operati
       .where('id', '=', p('sessionId'))
       .where('issued_until', '<', p('expiresAt')),
   )
-  return function* (issued) {
-    yield* run(insert, issued)
-    yield* run(keepSession, issued)
+  return function* (issued, keptUntil = -1) {
+    yield* send(insert, issued)
+    if (keptUntil < issued.expiresAt) yield* send(keepSession, issued)
   }
 }
 
@@ -114,8 +117,9 @@ export function issuedWrites(compile: Compile, revoke: Revoke): IssuedWrites {
       .where('jti', '=', p('jti'))
       .where('revoked_at', 'is', null),
   )
+  const add = storeIssued(compile)
   return {
-    addIssued: storeIssued(compile),
+    addIssued: (issued) => add(issued),
     *revokeIssued(jti, now, until) {
       if ((yield* run(mark, { jti, now })) === 0) return false
       yield* revoke({ type: 'jti', id: jti, until }, now)

@@ -1,6 +1,6 @@
 import type { RefreshRecord, SessionEndReason, SessionRecord, SessionStore } from '@countersign/issuer'
 import type { Selectable } from 'kysely'
-import { all, first, type OperationOf, run } from '../operation.ts'
+import { all, first, type Lock, lock, type OperationOf, run, send } from '../operation.ts'
 import type { SessionsTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 import { endSessions } from './end-sessions.ts'
@@ -40,13 +40,15 @@ export function sessionReads(compile: Compile): SessionReads {
       .orderBy('id', 'desc')
       .limit(p('limit')),
   )
-  const byRefresh = compile<{ hash: string }>()((db, p) =>
+  const byRefresh = compile<{ hash: string; setting: string }>()((db, p) =>
     db
       .selectFrom('refresh_tokens as r')
       .innerJoin('sessions as s', 's.id', 'r.session_id')
+      .innerJoin('users as u', 'u.id', 's.user_id')
       .selectAll('s')
       .select(['r.hash', 'r.created_at as refresh_created_at', 'r.expires_at as refresh_expires_at', 'r.spent_at'])
-      .select('r.replay_until')
+      .select(['r.replay_until', 'u.generation as user', 'u.synthetic', 'u.disabled_at'])
+      .select(selectSetting(db, p('setting')).as('global'))
       .where('r.hash', '=', p('hash')),
   )
   return {
@@ -55,7 +57,7 @@ export function sessionReads(compile: Compile): SessionReads {
       return row && toSession(row)
     },
     *sessionByRefresh(hash) {
-      const row = yield* first(byRefresh, { hash })
+      const row = yield* first(byRefresh, { hash, setting })
       if (row === undefined) return undefined
       const refresh: RefreshRecord = {
         hash: row.hash,
@@ -64,7 +66,18 @@ export function sessionReads(compile: Compile): SessionReads {
         expiresAt: row.refresh_expires_at,
         spentAt: row.spent_at,
       }
-      return { refresh, session: toSession(row), replayUntil: row.replay_until }
+      return {
+        refresh,
+        session: toSession(row),
+        replayUntil: row.replay_until,
+        user: {
+          id: row.user_id,
+          generation: row.user,
+          synthetic: row.synthetic === 1,
+          disabledAt: row.disabled_at,
+        },
+        globalGeneration: row.global ?? 0,
+      }
     },
     *sessionsOfUser(userId, { limit }) {
       const rows = yield* all(ofUser, { userId, limit: Math.max(0, limit) })
@@ -94,6 +107,23 @@ type NewSession = Omit<SessionRecord, 'generations'> & {
   readonly keepUntil: number
 }
 
+interface SessionLocks {
+  readonly user: Lock<{ readonly id: string }>
+  readonly client: Lock<{ readonly id: string }>
+  readonly session: Lock<{ readonly id: string }>
+}
+
+function sessionLocks(compile: Compile): SessionLocks {
+  if (!compile.locksRows) return { user: undefined, client: undefined, session: undefined }
+  const bounded = compile<{ readonly id: string }>()
+  return {
+    // Shared: sign-ins of one account do not wait for each other.
+    user: bounded((db, p) => db.selectFrom('users').select('id').where('id', '=', p('id')).forShare()),
+    client: bounded((db, p) => db.selectFrom('clients').select('id').where('id', '=', p('id')).forShare()),
+    session: bounded((db, p) => db.selectFrom('sessions').select('id').where('id', '=', p('id')).forNoKeyUpdate()),
+  }
+}
+
 export function sessionWrites(compile: Compile, revoke: Revoke): SessionWrites {
   // Inner joins: a user or client that is gone or disabled gives no row.
   const accounts = compile<Accounts>()((db, p) =>
@@ -104,13 +134,17 @@ export function sessionWrites(compile: Compile, revoke: Revoke): SessionWrites {
       .where('u.id', '=', p('userId'))
       .where('u.disabled_at', 'is', null),
   )
-  const presented = compile<{ hash: string }>()((db, p) =>
+  // With what its accounts are now. Inner joins here too.
+  const presented = compile<{ hash: string; setting: string }>()((db, p) =>
     db
       .selectFrom('refresh_tokens as r')
       .innerJoin('sessions as s', 's.id', 'r.session_id')
-      .select(['s.id', 's.user_id', 's.client_id', 's.global_generation', 's.client_generation', 's.user_generation'])
+      .innerJoin('users as u', (join) => join.onRef('u.id', '=', 's.user_id').on('u.disabled_at', 'is', null))
+      .innerJoin('clients as c', (join) => join.onRef('c.id', '=', 's.client_id').on('c.disabled_at', 'is', null))
+      .select(['s.id', 's.global_generation', 's.client_generation', 's.user_generation', 's.issued_until'])
       .select(['s.expires_at as session_expires_at', 's.ended_at', 'r.expires_at', 'r.spent_at'])
       .select(['r.predecessor', 'r.sealed_successor', 'r.replay_until'])
+      .select(['u.generation as user', 'c.generation as client', selectSetting(db, p('setting')).as('global')])
       .where('r.hash', '=', p('hash')),
   )
   const spend = compile<{ hash: string; now: number; sealed: string | null; until: number | null }>()((db, p) =>
@@ -162,47 +196,48 @@ export function sessionWrites(compile: Compile, revoke: Revoke): SessionWrites {
     }),
   )
   const end = endSessions(compile, 'id')
+  const locks = sessionLocks(compile)
   const issue = storeIssued(compile)
 
   return {
     *openSession({ session, refresh, issued }) {
       const [global, client, user] = session.generations
-      // Nobody may disable the account between this look and the commit: SQLite has one writer at a time; an engine with
-      // several has to lock both rows here, as `disableUser` and the like lock them by changing them first.
+      // Nobody may disable the account between this look and the commit: `disableUser` and the like change these rows first.
+      yield* lock(locks.user, { id: session.userId })
+      yield* lock(locks.client, { id: session.clientId })
       const now = yield* first(accounts, { userId: session.userId, clientId: session.clientId, setting })
       if (now === undefined || user < now.user || client < now.client || global < (now.global ?? 0)) return false
       const over = session.endedAt ?? session.expiresAt
-      yield* run(insertSession, { ...session, global, client, user, issuedUntil: 0, keepUntil: over })
-      if (refresh !== null) yield* run(insertRefresh, { ...refresh, predecessor: null })
+      yield* send(insertSession, { ...session, global, client, user, issuedUntil: 0, keepUntil: over })
+      if (refresh !== null) yield* send(insertRefresh, { ...refresh, predecessor: null })
       yield* issue(issued)
       return true
     },
 
     *rotateRefresh({ presentedHash, successor, issued, now, replay }) {
-      const row = yield* first(presented, { hash: presentedHash })
+      // Whatever rotates in this family or ends it has to change this row, or lock it, as well: one after the other. The
+      // next statement then sees what they did.
+      yield* lock(locks.session, { id: successor.sessionId })
+      const row = yield* first(presented, { hash: presentedHash, setting })
       if (row === undefined || row.id !== successor.sessionId) return 'invalid'
       if (row.ended_at !== null || row.session_expires_at <= now) return 'invalid'
-      const current = yield* first(accounts, { userId: row.user_id, clientId: row.client_id, setting })
-      if (
-        current === undefined ||
-        row.user_generation < current.user ||
-        row.client_generation < current.client ||
-        row.global_generation < (current.global ?? 0)
-      ) {
-        return 'invalid'
-      }
+      const isUpToDate =
+        row.user_generation >= row.user &&
+        row.client_generation >= row.client &&
+        row.global_generation >= (row.global ?? 0)
+      if (!isUpToDate) return 'invalid'
       if (row.spent_at !== null) {
         if (row.sealed_successor === null || (row.replay_until ?? 0) <= now) return 'spent'
-        yield* issue(issued)
+        yield* issue(issued, row.issued_until)
         return { replayed: row.sealed_successor }
       }
       if (row.expires_at <= now) return 'invalid'
-      // The decision itself: where transactions run side by side, a second one comes here too and changes no row.
+      // The decision itself: a second one would change no row.
       const seal = { sealed: replay?.sealed ?? null, until: replay?.until ?? null }
       if ((yield* run(spend, { hash: presentedHash, now, ...seal })) === 0) return 'spent'
-      if (row.predecessor !== null) yield* run(unseal, { hash: row.predecessor })
-      yield* run(insertRefresh, { ...successor, predecessor: presentedHash })
-      yield* issue(issued)
+      if (row.predecessor !== null) yield* send(unseal, { hash: row.predecessor })
+      yield* send(insertRefresh, { ...successor, predecessor: presentedHash })
+      yield* issue(issued, row.issued_until)
       return 'rotated'
     },
 

@@ -2,9 +2,6 @@ import Database from 'better-sqlite3'
 import type { Call, Result } from '../operation.ts'
 import { StorageError } from '../storage-error.ts'
 
-/** A surrogate without its other half, or NUL: SQLite would store other text, PostgreSQL none. */
-const impossibleText = /[\p{Surrogate}\0]/u
-
 /** Milliseconds that SQLite itself may block a thread while another process holds a lock. */
 const lockWaitMs = 20
 
@@ -20,6 +17,8 @@ export class Connection {
     try {
       this.database.pragma('cache_size = -32000')
       this.database.pragma('trusted_schema = off')
+      // What SQLite sets aside (pages before a change, rows being sorted) stays out of files in the temporary directory.
+      this.database.pragma('temp_store = memory')
     } catch (error) {
       this.database.close()
       throw error
@@ -28,7 +27,8 @@ export class Connection {
 
   readonly execute = (call: Call): Result => {
     for (const value of call.values) {
-      if (typeof value === 'string' && impossibleText.test(value)) {
+      // A surrogate without its other half, or NUL: SQLite would store other text, PostgreSQL none.
+      if (typeof value === 'string' && (!value.isWellFormed() || value.includes('\0'))) {
         throw new StorageError('invalid_value', 'Text must be well-formed Unicode without NUL.')
       }
     }

@@ -38,8 +38,11 @@ interface Waiting {
 const retryMs = 5
 
 /**
- * Runs the writes that wait in one transaction, a savepoint around each, and answers only after its commit: one sync of
- * the disk for all of them. While it syncs the next ones gather, so that there is no wait in order to gather.
+ * Runs the writes that wait in one transaction and answers only after its commit: one sync of the disk for all of them.
+ * While it syncs the next ones gather, so that there is no wait in order to gather.
+ *
+ * If one of them fails, all are rolled back and run again with a savepoint around each. Savepoints from the start would
+ * copy every page before its first change by each member, and writing is most of the cost of a small transaction.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
@@ -108,15 +111,17 @@ export class GroupCommit {
     }
   }
 
-  #transaction(batch: readonly Request[]): readonly Answer[] {
+  #transaction(batch: readonly Request[], isolated = false): readonly Answer[] {
     const { connection } = this.#options
     connection.begin()
     try {
-      const answers = batch.length === 1 ? [this.#run(batch[0] as Request)] : batch.map((one) => this.#member(one))
+      const answers = batch.map((one) => (isolated ? this.#member(one) : this.#run(one)))
       connection.commit()
       return answers
     } catch (error) {
       if (connection.inTransaction) this.#rollback()
+      // Nothing of it is left. Once more, so that the one that failed fails alone.
+      if (!isolated && batch.length > 1 && isOfOneMember(storageError(error))) return this.#transaction(batch, true)
       throw error
     }
   }
