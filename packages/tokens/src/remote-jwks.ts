@@ -96,7 +96,7 @@ class JwksReader implements RemoteJwks {
       if (current && !found) this.#unknown.add(kid, clock.monotonicMs())
       if (refetch && !this.#closed) {
         const outcome = !current ? 'failed' : found ? 'found' : 'absent'
-        this.#report({ type: 'jwks_unknown_kid', url: this.#options.url.href, outcome })
+        this.#report({ type: 'jwks_unknown_kid', url: this.#name, outcome })
       }
     }
     if (!this.ready)

@@ -311,6 +311,25 @@ describe('limits on fetches (row 21)', () => {
     expect(JSON.stringify(events)).not.toContain('random')
   })
 
+  it('says what came of asking for an id that the set did not have: neither the id nor the query', async () => {
+    const { jwks, state, clock, events, url } = await setUp()
+    await jwks.load('k1')
+    const outcomes = (): unknown[] => events.flatMap((event) => ('outcome' in event ? [event.outcome] : []))
+    expect(outcomes()).toEqual([])
+    await jwks.load('k2')
+    expect(outcomes()).toEqual(['absent'])
+    clock.advance(60)
+    state.handler = answer({ keys: [first.jwk, second.jwk] })
+    await jwks.load('k2')
+    expect(outcomes()).toEqual(['absent', 'found'])
+    state.handler = (_request, response) => void response.writeHead(500).end()
+    clock.advance(30)
+    expect(await jwks.load('k3')).toBeUndefined()
+    expect(outcomes()).toEqual(['absent', 'found', 'failed'])
+    expect(new Set(events.map((event) => event.url))).toEqual(new Set([url.split('?')[0]]))
+    expect(JSON.stringify(events)).not.toMatch(/secret|k[23]/)
+  })
+
   it('does not ask again for an id that was not there, until the set is read anew', async () => {
     const { jwks, state, clock } = await setUp()
     await jwks.load('k1')
