@@ -5,7 +5,7 @@ import { GuardError } from './errors.ts'
 import type { GuardEvent } from './events.ts'
 import type { AdmitRequest, Guard, PrincipalEnd } from './guard.ts'
 import { type Introspect, introspectInTime } from './introspection.ts'
-import { createIssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
+import { createIssuerVerifier, type IssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
 import { parseResourceUrl } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
 import { createStaleness, sensitiveScopes } from './staleness.ts'
@@ -28,9 +28,11 @@ export interface ConsumerLike<Scope extends string = string> {
 interface CommonOptions {
   /**
    * Tells which principals were revoked: asked at admission, for each message, and for whoever is watched.
-   * `followRevocations(…)` of `@countersign/revocation`; closing it is yours.
+   * `followRevocations(…)` of `@countersign/revocation`; closing it is yours. `false`: nobody tells.
+   *
+   * @default with an issuer, the feed that its metadata names (`countersign_revocations_uri`); with a verifier, nobody
    */
-  readonly revocations?: Revocations
+  readonly revocations?: Revocations | false
   /** Asked where a route says `introspect` and revocation news are late. */
   readonly introspect?: Introspect
   /** Where the consumer answers, if no consumer entry says so (RFC 9728): https, or http on loopback. */
@@ -62,8 +64,8 @@ export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<S
 /**
  * The guard that every transport shares.
  *
- * With an issuer, keys come from the `jwks_uri` of its metadata (RFC 8414, else OpenID Connect Discovery), read when
- * the first token arrives; `jwksUrl` says it outright and saves that request.
+ * With an issuer, keys come from the `jwks_uri` of its metadata (RFC 8414, else OpenID Connect Discovery), and its
+ * revocation feed is followed where the metadata names one. Both begin with the first token, or with `whenReady()`.
  *
  * @throws GuardError `bad_option`; TokensError for what the verifier does not accept
  *
@@ -72,10 +74,10 @@ export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<S
  * const decision = await guard.admit({ token, scopes: ['agents:read'] })
  */
 export function createGuard<Scope extends string = string>(options: GuardOptions<Scope>): Guard<Scope> {
-  const { consumer, revocations, introspect, onEvent, clock = systemClock } = options
+  const { consumer, introspect, onEvent, clock = systemClock } = options
   const resource = options.resource ?? consumer?.resource
   if (resource !== undefined) parseResourceUrl(resource)
-  const { verifier, audience, close } = chooseVerifier(options, clock)
+  const { verifier, audience, revocations, whenReady, close } = chooseVerifier(options, clock)
   const startReport = onEvent === undefined ? undefined : createReports(onEvent, clock)
   let closed = false
 
@@ -188,6 +190,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       }
       return watches.add(principal, ended, availability)
     },
+    whenReady,
     async close() {
       closed = true
       for (const stop of stops) stop?.()
@@ -218,15 +221,16 @@ function missingOf<Scope extends string>(needed: readonly Scope[], held: Readonl
   return needed.every((scope) => held.has(scope)) ? nothing : needed.filter((scope) => !held.has(scope))
 }
 
-interface ChosenVerifier {
-  readonly verifier: Verifier
+interface ChosenVerifier extends IssuerVerifier {
   readonly audience: string | undefined
-  close(): Promise<void>
 }
 
 function chooseVerifier<Scope extends string>(options: GuardOptions<Scope>, clock: Clock): ChosenVerifier {
   if ('verifier' in options) {
-    return { verifier: options.verifier, audience: options.consumer?.audience, close: async () => {} }
+    const { verifier, consumer } = options
+    const revocations = options.revocations || undefined
+    const whenReady = async (): Promise<void> => revocations?.whenReady?.()
+    return { verifier, audience: consumer?.audience, revocations, whenReady, close: async () => {} }
   }
   const { issuer, consumer } = options
   const audience = options.audience ?? consumer?.audience
@@ -234,7 +238,8 @@ function chooseVerifier<Scope extends string>(options: GuardOptions<Scope>, cloc
   if (consumer !== undefined && audience !== consumer.audience) {
     throw new GuardError('bad_option', '`audience` differs from that of `consumer`.')
   }
-  return { audience, ...createIssuerVerifier(issuer, audience, consumer, options, clock, options.revocations) }
+  const { revocations, onEvent } = options
+  return { audience, ...createIssuerVerifier(issuer, audience, consumer, options, { clock, onEvent, revocations }) }
 }
 
 function scopesOf<Scope extends string>(consumer: ConsumerLike<Scope>): readonly Scope[] {

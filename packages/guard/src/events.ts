@@ -10,6 +10,18 @@ export interface EventBasis {
   readonly durationMs: number
 }
 
+/** What became of looking for the issuer's keys and its revocation feed. */
+export type LinkEvent =
+  /** Once. Without `revocationsUrl` the guard follows no feed of its own. */
+  | {
+      readonly type: 'issuer_found'
+      readonly issuer: string
+      readonly jwksUrl: string
+      readonly revocationsUrl?: string
+    }
+  /** Each time; until it succeeds, every decision is `keys_unavailable`. */
+  | { readonly type: 'issuer_failed'; readonly issuer: string; readonly cause: unknown }
+
 /** What a guard reports. No token, no claim, nothing that a caller sent. */
 export type GuardEvent =
   | (EventBasis & { readonly type: 'admitted' })
@@ -22,4 +34,5 @@ export type GuardEvent =
     })
   /** No decision: `code` says that keys or revocations were not to be had, `cause` why; without a code, `cause` was thrown. */
   | (EventBasis & { readonly type: 'error'; readonly code?: RejectionCode; readonly cause: unknown })
+  | LinkEvent
   | { readonly type: 'ended'; readonly reason: 'expired' | 'revoked' | 'stale' }

@@ -63,6 +63,12 @@ export interface Guard<Scope extends string = string> {
    * Expiry is told at `exp`, or within 30 s of waking where the machine slept. The result stops watching.
    */
   watch(principal: Principal, onEnd: (end: PrincipalEnd) => void, options?: StalenessChoice): () => void
+  /**
+   * Resolves when the guard can decide: with an issuer, once its keys and the first news of its revocation feed are in
+   * memory, which it then asks for until it has them; else with the first news of `revocations`. Never, if it is closed
+   * before. Who does not call it has the first token wait instead.
+   */
+  whenReady(): Promise<void>
   /** Stops everything that the guard started; nothing is called back any more, and `admit` throws. */
   close(): Promise<void>
 }

@@ -1,41 +1,40 @@
-import { type Clock, createVerifier, type Verifier, type VerifierOptions } from '@countersign/tokens'
-import { type RemoteJwksOptions, remoteJwks } from '@countersign/tokens/jwks'
+import { createVerifier, type Verifier, type VerifierOptions } from '@countersign/tokens'
+import type { RemoteJwksOptions } from '@countersign/tokens/jwks'
 import type { ConsumerLike } from './create-guard.ts'
-import { discoveredKeys } from './discovered-keys.ts'
-import type { Revocations } from './revocations.ts'
+import { type IssuerFeedOptions, type IssuerLink, type IssuerLinkOptions, linkIssuer } from './issuer-link.ts'
 
 /** How the usual verifier of an issuer is built. */
 export interface IssuerVerifierOptions {
-  /** Where the issuer's keys are. @default the `jwks_uri` of the issuer's metadata */
+  /**
+   * Where the issuer's keys are. The metadata is then not read, so that a feed is only followed if `feed.url` names it.
+   * @default the `jwks_uri` of the issuer's metadata
+   */
   readonly jwksUrl?: string
-  /** Limits of the reading of keys and metadata. */
+  /** Limits of the reading of keys and metadata, and of the feed's keys. */
   readonly jwks?: Omit<RemoteJwksOptions, 'clock'>
+  /** How the issuer's revocation feed is followed, where `revocations` says nothing else. */
+  readonly feed?: IssuerFeedOptions
   /** Everything else about verification: `profile`, `clockToleranceSeconds`, `cache`, … */
   readonly verify?: Omit<VerifierOptions, 'issuer' | 'audience' | 'keys' | 'clock'>
 }
 
-export interface IssuerVerifier {
+export interface IssuerVerifier extends Omit<IssuerLink, 'keys'> {
   readonly verifier: Verifier
-  close(): Promise<void>
 }
 
-/** The verifier of an issuer and an audience, over the keys that the issuer publishes. */
+/** The verifier of an issuer and an audience, over the keys that the issuer publishes and its news of revocations. */
 export function createIssuerVerifier(
   issuer: string,
   audience: string,
   consumer: ConsumerLike | undefined,
   options: IssuerVerifierOptions,
-  clock: Clock,
-  revocations: Revocations | undefined,
+  surroundings: Pick<IssuerLinkOptions, 'clock' | 'onEvent' | 'revocations'>,
 ): IssuerVerifier {
-  const jwks = { ...options.jwks, clock }
-  const own =
-    options.jwksUrl === undefined
-      ? discoveredKeys(issuer, jwks, (url) => remoteJwks(url, jwks))
-      : remoteJwks(options.jwksUrl, jwks)
-  const keys = revocations?.useKeys?.(own) ?? own
+  const { jwksUrl, jwks = {}, feed = {} } = options
+  const { keys, ...link } = linkIssuer(issuer, audience, { jwksUrl, jwks, feed, ...surroundings })
+  const { clock } = surroundings
   const verifier = createVerifier({ ...expectations(consumer, options.verify), issuer, audience, keys, clock })
-  return { verifier, close: async () => own.close() }
+  return { verifier, ...link }
 }
 
 /** What the consumer's entry says of tokens made by `countersign`; a foreign issuer's profile has its own word. */

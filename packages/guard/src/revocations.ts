@@ -13,6 +13,8 @@ export interface Revocations {
   freshness?(): Freshness
   /** Calls back when the level of freshness changes. The result stops that. */
   onFreshness?(call: (level: FreshnessLevel) => void): () => void
+  /** Resolves with the first news. @default there are news from the start */
+  whenReady?(): Promise<void>
   /** Puts what is known of signing keys before their source: a guard that makes its own verifier does so. */
   useKeys?(keys: KeySource): KeySource
 }

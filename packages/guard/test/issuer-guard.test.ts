@@ -1,5 +1,5 @@
 import type { PublicJwk } from '@countersign/tokens'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createGuard, type Guard, type GuardOptions } from '../src/index.ts'
 import { audience, makeKey, makeToken, type TestKey, testClock } from './fixtures.ts'
 import { type Answer, type StandInIssuer, startIssuer } from './stand-in-issuer.ts'
@@ -99,11 +99,13 @@ describe('keys by metadata', () => {
     ['that never comes', () => ({ hang: true })],
   ]
   it.each(unusable)('are unavailable for metadata %s', async (_what, answer) => {
-    const { issuer, guard, token } = await setUp()
+    const { issuer, guard, token, clock } = await setUp()
     issuer.answer(oauth, answer(issuer))
     issuer.answer('/elsewhere', metadata(issuer))
-    const decision = await guard({ jwks: { timeoutMs: 100 } }).admit({ token: token() })
-    expect(decision).toEqual({ admitted: false, code: 'keys_unavailable', retryAfterSeconds: 5 })
+    const decision = guard({ jwks: { timeoutMs: 100 } }).admit({ token: token() })
+    await vi.waitFor(() => expect(issuer.asked).toHaveLength(1))
+    clock.advance(answer(issuer).hang === true ? 0.1 : 0)
+    expect(await decision).toEqual({ admitted: false, code: 'keys_unavailable', retryAfterSeconds: 5 })
     expect(issuer.asked).toEqual([oauth])
   })
 

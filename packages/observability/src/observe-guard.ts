@@ -11,6 +11,13 @@ export type GuardEventLike =
   | (DecidedLike & { readonly type: 'admitted' })
   | (DecidedLike & { readonly type: 'denied'; readonly code: string })
   | (DecidedLike & { readonly type: 'error'; readonly code?: string; readonly cause?: unknown })
+  | {
+      readonly type: 'issuer_found'
+      readonly issuer: string
+      readonly jwksUrl: string
+      readonly revocationsUrl?: string
+    }
+  | { readonly type: 'issuer_failed'; readonly issuer: string; readonly cause: unknown }
   | { readonly type: 'ended'; readonly reason: string }
 
 /** Turns the events of a guard into metrics and log lines. */
@@ -18,6 +25,16 @@ export function observeGuard({ metrics, logger }: Observers): (event: GuardEvent
   return quietly((event: GuardEventLike) => {
     if (event.type === 'ended') {
       logger?.debug('a watched principal ended', { event: event.type, reason: event.reason })
+      return
+    }
+    if (event.type === 'issuer_found') {
+      const { type, issuer, jwksUrl: url, revocationsUrl } = event
+      const state = revocationsUrl === undefined ? 'no_feed' : 'feed_followed'
+      logger?.info('the issuer was found', { event: type, issuer, url, state })
+      return
+    }
+    if (event.type === 'issuer_failed') {
+      logger?.warn('the issuer could not be used', { event: event.type, issuer: event.issuer, error: event.cause })
       return
     }
     const { type, surface, algorithm: alg = 'unknown', durationMs } = event

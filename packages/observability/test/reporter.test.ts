@@ -199,6 +199,29 @@ describe('events of a guard', () => {
       { code: 'fault', error: { message: 'no' } },
       [`${total}{surface="http",result="error",reason="fault",alg="unknown"} 1`, timed],
     ],
+    [
+      { type: 'issuer_found', issuer: 'https://auth.example', jwksUrl: 'https://auth.example/keys' },
+      'info',
+      { issuer: 'https://auth.example', url: 'https://auth.example/keys', state: 'no_feed' },
+      [],
+    ],
+    [
+      {
+        type: 'issuer_found',
+        issuer: 'https://auth.example',
+        jwksUrl: 'https://auth.example/keys',
+        revocationsUrl: 'https://auth.example/revocations',
+      },
+      'info',
+      { state: 'feed_followed' },
+      [],
+    ],
+    [
+      { type: 'issuer_failed', issuer: 'https://auth.example', cause: error },
+      'warn',
+      { issuer: 'https://auth.example', error: { message: 'no' } },
+      [],
+    ],
     [{ type: 'ended', reason: 'expired' }, 'debug', { reason: 'expired' }, []],
   ]
   it.each(table)('%o', async (event, level, fields, counted) => {

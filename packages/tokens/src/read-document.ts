@@ -1,0 +1,29 @@
+import { fetchDocument as runtimeFetch } from '#fetch-document'
+import type { DocumentAnswer } from './fetch-contract.ts'
+import { type RemoteJwksOptions, resolveJwksOptions } from './jwks-options.ts'
+
+export interface ReadDocumentOptions extends RemoteJwksOptions {
+  /** Ends the reading. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Reads one document of an issuer, its metadata for example, within the limits that {@link remoteJwks} has for keys:
+ * https (or loopback), no redirects, no private addresses, 3 s, 64 KiB.
+ *
+ * @returns the document, or why there is none; nothing that the other side does makes it throw
+ * @throws TokensError `bad_option` or `insecure_url`
+ */
+export async function readDocument(url: string | URL, options: ReadDocumentOptions = {}): Promise<DocumentAnswer> {
+  const { addresses, clock, fetchDocument, limits, url: target } = resolveJwksOptions(url, options, runtimeFetch)
+  const abort = new AbortController()
+  const stop = (): void => abort.abort()
+  if (options.signal?.aborted === true) stop()
+  options.signal?.addEventListener('abort', stop)
+  const cancel = clock.after(limits.timeoutMs, stop)
+  const { signal } = abort
+  const answer = await fetchDocument({ url: target, signal, maxBytes: limits.maxBytes, addresses, etag: undefined })
+  cancel()
+  options.signal?.removeEventListener('abort', stop)
+  return answer
+}
