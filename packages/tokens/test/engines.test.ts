@@ -26,7 +26,7 @@ async function verdict(engine: Ed25519Engine, key: Buffer, message: Buffer, sign
   return await engine.importKey(key).verify(message, signature)
 }
 
-describe.each(engines)('the engine %s', (_name, engine) => {
+describe.each(engines)('the engine %s', (name, engine) => {
   const rfc = load('rfc8037-appendix-a')
   const [header, payload, signatureText] = rfc.jws.split('.')
   const key = Buffer.from(rfc.jwk.x, 'base64url')
@@ -36,6 +36,18 @@ describe.each(engines)('the engine %s', (_name, engine) => {
   it('verifies RFC 8037 appendix A.4', async () => {
     expect(await verdict(engine, key, message, signature)).toBe(true)
   })
+
+  it('needs neither bytes nor key any more once it was asked', async () => {
+    const lent = [Buffer.from(key), Buffer.from(message), Buffer.from(signature)] as const
+    const imported = engine.importKey(lent[0])
+    lent[0].fill(0)
+    const asked = imported.verify(lent[1], lent[2])
+    lent[1].fill(0)
+    lent[2].fill(0)
+    expect(await asked).toBe(true)
+  })
+
+  it('goes by its name', () => expect(engine.name).toBe(name))
 
   it('refuses it with any one bit of the signature turned', async () => {
     const imported = engine.importKey(key)
@@ -186,11 +198,63 @@ describe.each([
     expect(engine.decodeText(text)).toBeUndefined()
   })
 
+  it('needs the bytes no more once it was asked, for any algorithm', async () => {
+    for (const [algorithm, jwk, signature] of allAlgorithms) {
+      const [data, its] = [Buffer.from(said), Buffer.from(signature)]
+      const asked = engine.importKey(importPublicJwk(jwk), algorithm).verify(data, its)
+      data.fill(0)
+      its.fill(0)
+      expect(await asked, algorithm).toBe(true)
+    }
+    const secret = Buffer.alloc(32, 1)
+    const [key, same] = [engine.hmacKey(secret), engine.hmacKey(Buffer.from(secret))]
+    secret.fill(0)
+    const data = Buffer.from(said)
+    const signing = key.sign(data)
+    data.fill(0)
+    const mac = Buffer.from(await signing)
+    const [again, lent] = [Buffer.from(said), Buffer.from(mac)]
+    const asked = same.verify(again, lent)
+    again.fill(0)
+    lent.fill(0)
+    expect(await asked).toBe(true)
+    for (const wrong of [mac.subarray(1), Buffer.concat([mac, mac.subarray(0, 1)]), Buffer.alloc(0)]) {
+      expect(await same.verify(said, wrong)).toBe(false)
+    }
+  })
+
+  it('fails where it is asked with a key that is none, and not before', async () => {
+    const none = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA' }
+    const ask = async (): Promise<boolean> => await engine.importKey(none, 'ES256').verify(said, new Uint8Array(64))
+    await expect(ask()).rejects.toThrow()
+    // An import that fails and is never asked must end no process.
+    try {
+      engine.importKey(none, 'ES256')
+    } catch {
+      // Node says so at once.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+
+  it('reads what is in the middle of other bytes', () => {
+    const around = Uint8Array.of(1, 2, 3, 4, 5, 6)
+    expect(engine.encodeBytes(around.subarray(2, 5))).toBe(Buffer.of(3, 4, 5).toString('base64url'))
+    expect(Buffer.from(engine.ascii('abcdef', 4)).toString()).toBe('abcd')
+  })
+
   it('encodes and decodes alike', () => {
-    for (let length = 0; length < 70; length++) {
+    for (const length of [...Array(70).keys(), 12_287, 12_288, 12_289, 16_384, 16_385, 40_000]) {
       const bytes = Buffer.from(Array.from({ length }, (_, index) => (index * 37 + length) & 0xff))
       expect(engine.encodeBytes(bytes)).toBe(bytes.toString('base64url'))
       expect(Buffer.from(engine.decodeBytes(bytes.toString('base64url')) ?? [])).toEqual(bytes)
+    }
+    for (const length of [0, 1, 5461, 5462, 16_383, 16_384, 16_385, 40_000]) {
+      for (const letter of ['a', '€']) {
+        const text = letter.repeat(length)
+        expect(engine.encodeText(text)).toBe(Buffer.from(text).toString('base64url'))
+        expect(engine.decodeText(engine.encodeText(text))).toBe(text)
+      }
+      expect(Buffer.from(engine.ascii('a'.repeat(length + 1), length)).toString()).toBe('a'.repeat(length))
     }
     expect(engine.decodeText(engine.encodeText('åäö 🌲 \ufffd'))).toBe('åäö 🌲 \ufffd')
     expect(engine.decodeText(Buffer.from([0x7b, 0xff]).toString('base64url'))).toBeUndefined()
