@@ -7,7 +7,7 @@ import {
   type LogLevel,
   startMetricsServer,
 } from '@countersign/observability'
-import { followRevocations, type RevocationFollower } from '@countersign/revocation'
+import type { FeedEvent } from '@countersign/revocation'
 import { createAgentApi } from './create-agent-api.ts'
 import { listen } from './listen.ts'
 import { type AgentApiConsumer, consumer as fleetConsumer } from './scopes.ts'
@@ -25,7 +25,7 @@ export interface StartOptions {
   readonly resource?: string
   /** How the issuer's keys are read; under a demo key policy `{ demo: { scale } }`. */
   readonly jwks?: IssuerGuardOptions['jwks']
-  /** Whether revocations are followed; `off` for an issuer without a feed: tokens are then good until they expire. @default 'follow' */
+  /** Whether the issuer's revocation feed is followed; `off`: tokens are good until they expire. @default 'follow' */
   readonly revocations?: 'follow' | 'off'
   /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
   readonly metricsPort?: number
@@ -38,7 +38,7 @@ export interface StartOptions {
 export interface RunningAgentApi {
   readonly url: string
   readonly metricsUrl: string | undefined
-  /** Resolves once revocations are known; before, requests with a token get 503. */
+  /** Resolves once keys and revocations are known; before, requests with a token get 503. */
   whenReady(): Promise<void>
   /** Lets requests under way end, then stops everything that was started. */
   close(): Promise<void>
@@ -63,17 +63,18 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     const listening = await listen(host, port)
     const { server, url } = listening
     parts.push(listening)
-    const revocations = options.revocations === 'off' ? undefined : follow(issuer, consumer.audience, logger)
-    if (revocations !== undefined) parts.push(revocations)
     const guard = createGuard({
       issuer,
       consumer,
       resource: options.resource ?? resourceOf(consumer, url),
       jwks: { onEvent: report.jwks, ...options.jwks },
+      feed: { onEvent: reportFeed(logger) },
       onEvent: report.guard,
-      ...(revocations === undefined ? {} : { revocations }),
+      ...(options.revocations === 'off' ? { revocations: false } : {}),
     })
     parts.push(guard)
+    // From now on, not from the first request on.
+    void guard.whenReady()
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
     const { app } = createAgentApi({ guard, onFault })
     server.on('request', report.http).on('request', app)
@@ -87,7 +88,7 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     return {
       url,
       metricsUrl: metricsServer?.url,
-      whenReady: async () => revocations?.whenReady(),
+      whenReady: guard.whenReady,
       close,
     }
   } catch (error) {
@@ -96,19 +97,15 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
   }
 }
 
-function follow(issuer: string, consumer: string, logger: Logger): RevocationFollower {
-  return followRevocations(`${issuer}/revocations`, {
-    consumer,
-    issuer,
-    onEvent: (event) => {
-      if (event.type === 'feed_freshness') {
-        const seconds = Math.round(event.ageSeconds)
-        logger[event.level === 'fresh' ? 'info' : 'warn']('revocation news', { state: event.level, seconds })
-      } else if (event.type === 'feed_failed') {
-        logger.warn('revocation news could not be had', { code: event.error.code, error: event.error })
-      }
-    },
-  })
+function reportFeed(logger: Logger): (event: FeedEvent) => void {
+  return (event) => {
+    if (event.type === 'feed_freshness') {
+      const seconds = Math.round(event.ageSeconds)
+      logger[event.level === 'fresh' ? 'info' : 'warn']('revocation news', { state: event.level, seconds })
+    } else if (event.type === 'feed_failed') {
+      logger.warn('revocation news could not be had', { code: event.error.code, error: event.error })
+    }
+  }
 }
 
 /** A loopback address in the matrix names the usual port; a port that was taken must not make clients look there. */

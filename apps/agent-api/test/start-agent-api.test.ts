@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
+import { simulateFeed } from '@countersign/revocation/testing'
+import { systemClock } from '@countersign/tokens'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConfigError, readConfig } from '../src/config.ts'
 import { type RunningAgentApi, startAgentApi } from '../src/index.ts'
@@ -12,26 +14,31 @@ afterEach(async () => {
 
 async function setUp() {
   const issuer = await serve((request, response) => {
-    const path = request.url ?? ''
-    if (path === '/.well-known/oauth-authorization-server') {
-      response.end(JSON.stringify({ issuer: issuer.origin, jwks_uri: `${issuer.origin}/jwks` }))
-    } else if (path === '/jwks') response.end(JSON.stringify(jwks))
-    else response.writeHead(404).end()
+    const { pathname } = new URL(request.url ?? '', issuer.origin)
+    if (pathname === '/.well-known/oauth-authorization-server') response.end(JSON.stringify(metadata))
+    else if (pathname === '/jwks') response.end(JSON.stringify(jwks))
+    else if (pathname === '/revocations/jwks.json') response.end(JSON.stringify({ keys: [feed.keys.get('feed-1')] }))
+    else if (pathname === '/revocations') {
+      feed
+        .fetch(`${issuer.origin}${request.url}`)
+        .then(async (answer) => response.writeHead(answer.status).end(await answer.bytes()))
+    } else response.writeHead(404).end()
   })
+  const feed = await simulateFeed(systemClock, issuer.origin)
+  const metadata = { issuer: issuer.origin, jwks_uri: `${issuer.origin}/jwks` }
   ends.push(issuer.close)
   const lines: string[] = []
   const start = async (options = {}): Promise<RunningAgentApi> => {
     const running = await startAgentApi({
       issuer: issuer.origin,
       port: 0,
-      revocations: 'off',
       logDestination: { write: (line) => lines.push(line) },
       ...options,
     })
     ends.push(running.close)
     return running
   }
-  return { issuer, lines, start, token: makeToken({ iss: issuer.origin }) }
+  return { issuer, metadata, feed, lines, start, token: makeToken({ iss: issuer.origin, jti: 'token-1' }) }
 }
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } })
@@ -74,6 +81,19 @@ describe('startAgentApi', () => {
     const answer = await fetch(`${url}/whoami`, bearer(token))
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5'])
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  })
+
+  it('follows the revocation feed that its issuer names, unless it is told not to', async () => {
+    const { start, metadata, feed, token, lines } = await setUp()
+    Object.assign(metadata, { countersign_revocations_uri: `${metadata.issuer}/revocations` })
+    await feed.revoke({ type: 'jti', id: 'token-1', until: Math.ceil(Date.now() / 1000) + 600 })
+    const following = await start()
+    await following.whenReady()
+    expect((await fetch(`${following.url}/whoami`, bearer(token))).status).toBe(401)
+    expect(lines.join('')).toContain('feed_followed')
+    expect(lines.join('')).toContain('revocation news')
+    const deaf = await start({ revocations: 'off' })
+    expect((await fetch(`${deaf.url}/whoami`, bearer(token))).status).toBe(200)
   })
 
   it('lets an idle connection not hold its end, and leaves nothing open', async () => {
