@@ -42,6 +42,23 @@ describe('a refresh token', () => {
     expect(service.audits.map(({ action }) => action)).toContain('session.refresh')
   })
 
+  it('of a session from before the generation of all tokens rose gives nothing, and nothing is recorded', async () => {
+    const { refresh: token } = await signedIn()
+    const { sessions } = service.stores
+    const byRefresh = sessions.byRefresh.bind(sessions)
+    // As after a restore of the store.
+    Object.assign(sessions, {
+      byRefresh: async (hash: string) => {
+        const found = await byRefresh(hash)
+        return found && { ...found, globalGeneration: 1 }
+      },
+    })
+    const before = service.audits.length
+    const { status, body } = await refresh(token)
+    expect([status, body.error]).toEqual([400, 'invalid_grant'])
+    expect(service.audits).toHaveLength(before)
+  })
+
   it('is stored as its hash only', async () => {
     const { refresh: token, sid } = await signedIn()
     expect(JSON.stringify(await service.stores.sessions.byId(sid))).not.toContain(token.slice(11))

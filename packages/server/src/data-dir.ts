@@ -12,7 +12,7 @@ export async function createDataDir(config: ResolvedConfig): Promise<void> {
   for (const file of [config.kekFile, config.databaseFile]) {
     if (existsSync(file)) throw new ServerError('already_initialised', `${file} exists already.`)
   }
-  for (const directory of ownDirectories(config)) await ensurePrivateDirectory(directory)
+  await ensureOwnDirectories(config)
   await ensurePrivateDirectory(dirname(config.kekFile))
   await createKekFile(config.kekFile)
   await createPrivateFile(config.databaseFile, new Uint8Array())
@@ -30,10 +30,14 @@ export async function requireDataDir(config: ResolvedConfig): Promise<void> {
   if (!existsSync(config.databaseFile)) {
     throw new ServerError('not_initialised', `There is no database at ${config.databaseFile}.`)
   }
-  for (const directory of ownDirectories(config)) await ensurePrivateDirectory(directory)
+  await ensureOwnDirectories(config)
 }
 
-/** The key-encryption key may rest elsewhere, in a directory that is not ours to judge. */
-function ownDirectories(config: ResolvedConfig): ReadonlySet<string> {
-  return new Set([config.dataDir, dirname(config.databaseFile), dirname(config.auditFile)])
+/**
+ * The key-encryption key may rest elsewhere, in a directory that is not ours to judge.
+ * @throws SealingError `file_unsafe`
+ */
+export async function ensureOwnDirectories(config: ResolvedConfig): Promise<void> {
+  const own = new Set([config.dataDir, dirname(config.databaseFile), dirname(config.auditFile)])
+  for (const directory of own) await ensurePrivateDirectory(directory)
 }

@@ -1,3 +1,4 @@
+export { type BackUpOptions, backUpService, databaseOf, type Operator } from './back-up-service.ts'
 export { defineConfig, type KeysConfig, type LogLevel, type TokenServiceConfig } from './config.ts'
 export { createDataDir } from './data-dir.ts'
 export { httpLimits, type ListeningServer, type ListenOptions, listen, type RequestHandler } from './http-server.ts'
@@ -5,6 +6,12 @@ export { configFileNames, findConfigFile, type LoadConfigOptions, loadConfig } f
 export { keyPolicy, type OpenOptions, openTokenService, type TokenServiceParts } from './open-token-service.ts'
 export { readModule } from './read-module.ts'
 export { type Environment, type ResolveConfigOptions, type ResolvedConfig, resolveConfig } from './resolve-config.ts'
+export {
+  type RestoredService,
+  type RestoreServiceOptions,
+  restoreService,
+  type UndoneChange,
+} from './restore-service.ts'
 export { planRings, type RingPlan } from './rings.ts'
 export { isServerError, ServerError, type ServerErrorCode, serverErrorCodes, serverRemedies } from './server-error.ts'
 export { type RunningTokenService, type StartOptions, startTokenService } from './start-token-service.ts'

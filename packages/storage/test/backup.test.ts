@@ -138,7 +138,7 @@ describe('a backup', () => {
     const contents = await createBackup(portable, file, { now: later + 0.5, onProgress: (at) => done.push(at.done) })
     await database.check()
     expect(statSync(file).mode & 0o777).toBe(0o600)
-    expect(contents).toMatchObject({ createdAt: later, engine: 'sqlite' })
+    expect(contents).toMatchObject({ createdAt: later + 0.5, engine: 'sqlite' })
     expect(contents.tables).toEqual(
       Object.fromEntries(
         Object.entries(dump(path)).flatMap(([name, { length }]) => (length > 0 ? [[name, length]] : [])),

@@ -16,7 +16,7 @@ export const contentVersion = 1
 export const longestLineBytes: number = 64 * 1024 * 1024
 
 export interface BackupHead {
-  /** Unix seconds. */
+  /** Unix seconds, to the millisecond. */
   readonly createdAt: number
   /** Where it came from. */
   readonly engine: EngineName
@@ -87,7 +87,8 @@ function readHead(fields: Readonly<Record<string, unknown>>): BackupHead {
   const { countersign, format, content, createdAt, engine } = fields
   if (countersign !== 'backup' || !isCount(format) || !isCount(content)) throw notABackup()
   if (format > formatVersion || content > contentVersion) throw tooNew()
-  if (!isCount(createdAt) || (engine !== 'sqlite' && engine !== 'postgres')) throw damaged(1)
+  if (typeof createdAt !== 'number' || !(createdAt >= 0) || (engine !== 'sqlite' && engine !== 'postgres'))
+    throw damaged(1)
   return { createdAt, engine }
 }
 

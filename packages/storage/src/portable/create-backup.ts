@@ -21,10 +21,12 @@ export async function createBackup(
   path: string,
   { now, onProgress }: CreateBackupOptions,
 ): Promise<BackupContents> {
+  // Before the look: what comes after it may be in the backup, what comes before it is.
+  const createdAt = Math.floor(now * 1000) / 1000
   const snapshot = await database.snapshot()
   let written: Awaited<ReturnType<typeof writeBackup>>
   try {
-    written = await writeBackup(snapshot, path, { createdAt: Math.floor(now), engine: database.engine }, onProgress)
+    written = await writeBackup(snapshot, path, { createdAt, engine: database.engine }, onProgress)
   } finally {
     await snapshot.close()
   }

@@ -13,6 +13,8 @@ export interface RestoreBackupOptions {
   readonly now: number
   /** Replaces what is there, and keeps it as a backup at this path. Absent: only an empty database is taken. */
   readonly replace?: { readonly keepAt: string }
+  /** Called once nothing speaks against it, before anything is changed; where it throws, nothing is. */
+  readonly beforeChange?: () => Promise<void>
   /** Keys of tokens that were revoked after the backup, as far as that is known from elsewhere. */
   readonly revokedKeys?: readonly string[]
   readonly onProgress?: OnProgress
@@ -55,8 +57,12 @@ export async function restoreBackup(
   let { keptAt } = opened
   try {
     let replaced: Marks | undefined
-    if (!(await isEmpty(to))) {
-      if (replace === undefined) throw new StorageError('not_empty', `There is data in ${database.place} already.`)
+    const wasEmpty = await isEmpty(to)
+    if (!wasEmpty && replace === undefined) {
+      throw new StorageError('not_empty', `There is data in ${database.place} already.`)
+    }
+    await options.beforeChange?.()
+    if (!wasEmpty && replace !== undefined) {
       replaced = await readMarks(to)
       await writeBackup(to, replace.keepAt, { createdAt: now, engine: database.engine })
       keptAt = replace.keepAt
