@@ -8,6 +8,7 @@ import { RecentNames } from '../src/internal/recent-names.ts'
 import { scopeSet } from '../src/internal/scope-sets.ts'
 import { TokenBucket } from '../src/internal/token-bucket.ts'
 import { trustKey } from '../src/internal/trusted-key.ts'
+import { isOnCurve } from '../src/internal/weierstrass.ts'
 import { engine } from '../src/node/engine.ts'
 import { base64url, ed25519Key, es256Key } from './support/issuer.ts'
 
@@ -112,6 +113,12 @@ describe('RecentNames', () => {
     expect([names.size, names.has('b', 3), names.has('a', 3), names.has('c', 3)]).toEqual([2, false, true, true])
     names.clear()
     expect([names.size, names.has('a', 3)]).toEqual([0, false])
+  })
+
+  it('makes no room for a name that has its own, and puts it behind the others', () => {
+    const names = new RecentNames(3, 1000)
+    for (const [at, name] of ['a', 'b', 'c', 'c', 'a', 'd'].entries()) names.add(name, at)
+    expect(['a', 'b', 'c', 'd'].map((name) => names.has(name, 10))).toEqual([true, false, true, true])
   })
 
   it('counts the time from when a name was seen last', () => {
@@ -221,5 +228,56 @@ describe('trustKey', () => {
     }
     const expected = expect.objectContaining({ code: 'bad_key', message: expect.stringMatching(/engine/), cause })
     expect(() => trustKey(jwkOf(ed25519Key()), refusing)).toThrow(expected)
+  })
+})
+
+describe('isOnCurve', () => {
+  const bytes = (value: bigint, length: number): Buffer =>
+    Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex')
+  const power = (base: bigint, exponent: bigint, prime: bigint): bigint => {
+    let result = 1n
+    for (let square = base, left = exponent; left > 0n; left >>= 1n, square = (square * square) % prime) {
+      if (left & 1n) result = (result * square) % prime
+    }
+    return result
+  }
+  // NIST SP 800-186 section 3.2.1.3: of each curve the length, the prime and b; every prime is 3 modulo 4.
+  const p256 = { length: 32, prime: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n }
+  const b = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn
+  // So this is the point at x = 0, whose x has a second encoding: the prime.
+  const root = power(b, (p256.prime + 1n) / 4n, p256.prime)
+
+  it('knows a point by its one encoding', () => {
+    const { length, prime } = p256
+    const judge = (x: Buffer, y: Buffer): boolean => isOnCurve('P-256', x, y)
+    const [x, y] = [bytes(0n, length), bytes(root, length)]
+    expect(judge(x, y)).toBe(true)
+    expect(judge(x, bytes(prime - root, length))).toBe(true)
+    expect(judge(x, bytes(root + 1n, length))).toBe(false)
+    expect(judge(bytes(1n, length), y)).toBe(false)
+    expect(judge(bytes(prime, length), y)).toBe(false)
+    expect([judge(bytes(0n, 31), y), judge(bytes(0n, 33), y), judge(x, bytes(root, 33))]).toEqual([false, false, false])
+    expect(judge(bytes(0n, 33), bytes(root, 33))).toBe(false)
+  })
+
+  it.each(['P-256', 'P-384', 'P-521'])('refuses %s with a coordinate one prime too large', async (name) => {
+    const { subtle } = globalThis.crypto
+    const pair = (await subtle.generateKey({ name: 'ECDSA', namedCurve: name }, true, [
+      'sign',
+      'verify',
+    ])) as CryptoKeyPair
+    const jwk = await subtle.exportKey('jwk', pair.publicKey)
+    const [x, y] = [Buffer.from(jwk.x ?? '', 'base64url'), Buffer.from(jwk.y ?? '', 'base64url')]
+    expect([isOnCurve(name, x, y), isOnCurve(name, y, x), isOnCurve('P-999', x, y)]).toEqual([true, false, false])
+    if (name !== 'P-521') return
+    // Only here are there bits to spare.
+    const more = (part: Buffer): Buffer => bytes(BigInt(`0x${part.toString('hex')}`) + 2n ** 521n - 1n, 66)
+    expect([isOnCurve(name, more(x), y), isOnCurve(name, x, more(y)), isOnCurve(name, more(x), more(y))]).toEqual([
+      ...[false, false, false],
+    ])
+  })
+
+  it.each(['P-999', '', 'constructor', 'secp256k1'])('knows no curve %j', (name) => {
+    expect(isOnCurve(name, bytes(0n, 32), bytes(root, 32))).toBe(false)
   })
 })
