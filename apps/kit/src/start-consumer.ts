@@ -1,0 +1,118 @@
+import type { Server } from 'node:http'
+import { type ConsumerLike, createGuard, type Guard, type IssuerGuardOptions } from '@countersign/guard'
+import {
+  createLogger,
+  createMetrics,
+  createReporter,
+  type Logger,
+  type LogLevel,
+  type Metrics,
+  startMetricsServer,
+} from '@countersign/observability'
+import { listen, type RequestHandler } from '@countersign/server'
+
+/** What every consumer of the fleet is started with. */
+export interface ConsumerStartOptions {
+  /** Whose tokens are accepted. */
+  readonly issuer: string
+  /** @default '127.0.0.1' */
+  readonly host?: string
+  /** 0 picks a free one. @default the consumer's usual one */
+  readonly port?: number
+  /** Where clients reach this service (RFC 9728). @default the consumer's; on loopback, where it really listens */
+  readonly resource?: string
+  /** How the issuer's keys are read; under a demo key policy `{ demo: { scale } }`. */
+  readonly jwks?: IssuerGuardOptions['jwks']
+  /** Whether the issuer's revocation feed is followed, where it has one. @default 'follow' */
+  readonly revocations?: 'follow' | 'off'
+  /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
+  readonly metricsPort?: number
+  /** @default 'info' */
+  readonly logLevel?: LogLevel
+  /** Gets whole log lines. @default standard output */
+  readonly logDestination?: { write(line: string): unknown }
+}
+
+export interface RunningConsumer {
+  readonly url: string
+  readonly metricsUrl: string | undefined
+  /** Resolves once keys and revocations are known; before, requests with a token may get 503. */
+  whenReady(): Promise<void>
+  /** Lets requests under way end, then stops everything that was started. */
+  close(): Promise<void>
+}
+
+/** What the service itself is made with. */
+export interface ServiceContext<Scope extends string> {
+  readonly guard: Guard<Scope>
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Where it listens. */
+  readonly url: string
+  readonly server: Server
+  /** To be ended when the service ends, in the reverse order; the server before all of it. */
+  onClose(part: { close(): unknown }): void
+  readonly onFault: (error: unknown) => void
+}
+
+export interface ConsumerDefinition<Scope extends string> {
+  readonly consumer: ConsumerLike<Scope>
+  readonly usualPort: number
+  make(context: ServiceContext<Scope>): RequestHandler | Promise<RequestHandler>
+}
+
+/** Starts a consumer: server, guard, logs and metrics, then its own routes. Nothing stays open if a part cannot start. */
+export async function startConsumer<Scope extends string>(
+  options: ConsumerStartOptions,
+  { consumer, usualPort, make }: ConsumerDefinition<Scope>,
+): Promise<RunningConsumer> {
+  const { issuer, host = '127.0.0.1', port = usualPort, metricsPort } = options
+  const metrics = createMetrics()
+  const logger = createLogger({
+    level: options.logLevel ?? 'info',
+    base: { service: consumer.audience },
+    ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
+  })
+  const report = createReporter({ metrics, logger })
+  const parts: { close(): unknown }[] = []
+  let closeServer = async (): Promise<void> => undefined
+  const close = async (): Promise<void> => {
+    // Requests under way need the rest.
+    await closeServer()
+    for (const part of parts.splice(0).reverse()) await part.close()
+  }
+  let handler: RequestHandler = (_request, response) => void response.writeHead(503, { 'Retry-After': '1' }).end()
+  try {
+    const listening = await listen((request, response) => handler(request, response), { host, port })
+    closeServer = () => listening.close()
+    const { server, url } = listening
+    server.prependListener('request', report.http)
+    const guard = createGuard({
+      issuer,
+      consumer,
+      resource: options.resource ?? resourceOf(consumer, url),
+      jwks: { onEvent: report.jwks, ...options.jwks },
+      onEvent: report.guard,
+      ...(options.revocations === 'off' ? { revocations: false } : {}),
+    })
+    parts.push(guard)
+    const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
+    handler = await make({ guard, logger, metrics, url, server, onClose: (part) => parts.push(part), onFault })
+    const metricsServer =
+      metricsPort === undefined
+        ? undefined
+        : await startMetricsServer({ registry: metrics.registry, port: metricsPort })
+    if (metricsServer !== undefined) parts.push(metricsServer)
+    logger.info('listens', { url, issuer, audience: consumer.audience })
+    return { url, metricsUrl: metricsServer?.url, whenReady: () => guard.whenReady(), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A loopback address in the matrix names the usual port; a port that was taken must not make clients look there. */
+function resourceOf({ resource }: ConsumerLike, url: string): string {
+  if (resource === undefined) return url
+  return new URL(resource).protocol === 'http:' ? url : resource
+}
