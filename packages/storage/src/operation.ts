@@ -4,6 +4,8 @@ import type { Statement } from './statement.ts'
 export interface Call {
   readonly statement: Statement<never, unknown>
   readonly values: readonly unknown[]
+  /** Nobody reads the result: an engine behind a network goes on without waiting for it. */
+  readonly isUnread?: true
 }
 
 export interface Result {
@@ -14,9 +16,12 @@ export interface Result {
 
 /**
  * What has to be done, apart from how: yields statements, receives their results. The same operation runs synchronously
- * inside SQLite's writer and could run over a connection that answers later; the engine puts a transaction around it.
+ * inside SQLite's writer and over PostgreSQL's connections, which answer later; the engine puts a transaction around it.
  */
 export type Operation<T> = Generator<Call, T, Result>
+
+/** Undefined where the engine has one writer at a time. */
+export type Lock<P> = Statement<P, unknown> | undefined
 
 /** The operation behind a port's method. */
 export type OperationOf<F> = F extends (...args: infer A) => Promise<infer T> ? (...args: A) => Operation<T> : never
@@ -34,6 +39,16 @@ export function* first<P, R>(statement: Statement<P, R>, parameters: P): Generat
 /** Runs one statement and says how many rows it changed. */
 export function* run<P>(statement: Statement<P, unknown>, parameters: P): Generator<Call, number, Result> {
   return (yield bind(statement, parameters)).changes
+}
+
+/** Runs one statement whose result nobody needs. One that fails makes the whole transaction fail. */
+export function* send<P>(statement: Statement<P, unknown>, parameters: P): Generator<Call, void, Result> {
+  yield { ...bind(statement, parameters), isUnread: true }
+}
+
+/** Locks rows until the end of the transaction, where an engine has to. */
+export function* lock<P>(statement: Lock<P>, parameters: P): Generator<Call, void, Result> {
+  if (statement !== undefined) yield* send(statement, parameters)
 }
 
 function bind<P>(statement: Statement<P, unknown>, parameters: P): Call {

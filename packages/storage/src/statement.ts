@@ -19,8 +19,13 @@ export interface CompiledStatement {
 /** Gives the place of a parameter, typed as its value. */
 type Places<P> = <K extends keyof P & string>(name: K) => P[K]
 
+type CompileCall = <P>() => <R>(build: (db: Kysely<Schema>, place: Places<P>) => Compilable<R>) => Statement<P, R>
+
 /** Makes a statement of a query with named places in it: `compile<{ id: string }>()((db, p) => db.….where('id', '=', p('id')))`. */
-export type Compile = <P>() => <R>(build: (db: Kysely<Schema>, place: Places<P>) => Compilable<R>) => Statement<P, R>
+export interface Compile extends CompileCall {
+  /** Whether transactions run side by side, so that rows have to be locked; SQLite has one writer at a time. */
+  readonly locksRows: boolean
+}
 
 /** Stands where a value will be bound. Kysely takes it for the value. */
 class Place {
@@ -30,12 +35,21 @@ class Place {
   }
 }
 
+export interface CompileOptions {
+  readonly record?: (statement: CompiledStatement) => void
+  /** @default false */
+  readonly locksRows?: boolean
+}
+
 /**
  * Compiles through Kysely, and hands each statement to `record`. Kysely needs microseconds for a compilation, more than
  * SQLite for the query, so this happens once for each statement.
  */
-export function compileWith(db: Kysely<Schema>, record: (statement: CompiledStatement) => void = () => {}): Compile {
-  return () => (build) => {
+export function compileWith(
+  db: Kysely<Schema>,
+  { record = () => {}, locksRows = false }: CompileOptions = {},
+): Compile {
+  const compile: CompileCall = () => (build) => {
     const { sql, parameters } = build(db, ((name: string) => new Place(name)) as never).compile()
     const places = parameters.map((parameter) => {
       if (parameter instanceof Place) return parameter.name
@@ -44,6 +58,7 @@ export function compileWith(db: Kysely<Schema>, record: (statement: CompiledStat
     record({ sql, places })
     return { sql, places: places as never }
   }
+  return Object.assign(compile, { locksRows })
 }
 
 /**
@@ -52,9 +67,10 @@ export function compileWith(db: Kysely<Schema>, record: (statement: CompiledStat
  */
 export function replay(compiled: readonly CompiledStatement[]): Compile {
   let next = 0
-  return () => () => {
+  const compile: CompileCall = () => () => {
     const statement = compiled[next++]
     if (statement === undefined) throw new TypeError('There are fewer statements than operations need.')
     return statement as never
   }
+  return Object.assign(compile, { locksRows: false })
 }

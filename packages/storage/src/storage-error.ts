@@ -6,6 +6,7 @@ export const storageErrorCodes = [
   'corrupt',
   'not_a_database',
   'schema_too_new',
+  'schema_too_old',
   'unsafe_file',
   'cannot_open',
   'read_only',
@@ -20,6 +21,8 @@ export const storageErrorCodes = [
   'copy_differs',
   'closed',
   'writer_lost',
+  'unavailable',
+  'outcome_unknown',
   'failed',
 ] as const
 
@@ -27,17 +30,21 @@ export type StorageErrorCode = (typeof storageErrorCodes)[number]
 
 /** What the operator should do about each code, apart from what went wrong. */
 export const storageRemedies: Readonly<Record<StorageErrorCode, string>> = {
-  busy: 'Try again. If it stays so, find the process that holds the database locked, or the load that outruns its disk.',
+  busy: 'Try again. If it stays so, find what holds the database locked, or the load that outruns its disk or its connections.',
   full: 'Free space on the volume of the database, or raise its size limit; nothing was stored, and the service goes on by itself.',
   io_error:
     'Look at the disk (dmesg, smartctl), then start the process anew: after a failed write or fsync only a fresh start knows what is stored.',
   corrupt: 'Stop every process on the database, keep a copy of its files, and restore the last backup.',
-  not_a_database: 'Check the path: the file there is not a database of Countersign.',
+  not_a_database: 'Check the path, or the schema: what is there is not a database of Countersign.',
   schema_too_new: 'Run the version of Countersign that last migrated this database, or a newer one.',
+  schema_too_old:
+    'Let a role that may change the tables bring the schema up to date: start one instance with migrations on.',
   unsafe_file:
     'Put the database in a directory of its own, as a plain file, not a symbolic link, owned by the account that runs the service.',
-  cannot_open: 'Check that the directory exists and that the account of the service may read and write it.',
-  read_only: 'Give the account of the service write access to the database file and its directory.',
+  cannot_open:
+    'Check that the account of the service may use the database: the directory of its file, or the URL, password, certificate and grants of its role.',
+  read_only:
+    'Give the account of the service write access to the database file and its directory; with PostgreSQL name the primary in the URL.',
   conflict: 'Something by that id is stored already: make a new id and try again.',
   invalid_value: 'Correct the value named in the message.',
   not_found:
@@ -52,10 +59,17 @@ export const storageRemedies: Readonly<Record<StorageErrorCode, string>> = {
     'Nothing was stored. Try again; if it repeats, check the disk and the memory of both machines, and report it.',
   closed: 'Open the database again: it was closed.',
   writer_lost: 'Start the process anew; if it repeats, report the error in `cause`.',
+  unavailable:
+    'Look whether the database server runs and can be reached from here; the service goes on by itself as soon as it answers.',
+  outcome_unknown:
+    'Look whether it was stored before doing it again: the connection was lost while the server was committing.',
   failed: 'Report this with the error in `cause`: it is a fault of the storage package.',
 }
 
-/** Thrown, or rejected with, whenever the storage fails. Except for `io_error` and `writer_lost` nothing was stored then. */
+/**
+ * Thrown, or rejected with, whenever the storage fails. Except for `io_error`, `writer_lost` and
+ * `outcome_unknown` nothing was stored then.
+ */
 export class StorageError extends Error {
   override readonly name = 'StorageError'
   readonly code: StorageErrorCode

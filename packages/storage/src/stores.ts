@@ -11,9 +11,13 @@ export interface Engine {
   read<T>(operation: () => Operation<T>): Promise<T>
   /** Unix seconds, for a reading's age. */
   now(): number
+  /** Unix seconds by the engine's own clock, asked for; absent: it has none. */
+  askNow?(): Promise<number>
+  /** Rejects when it cannot be read or written now. */
+  check(): Promise<void>
   /** In a transaction; resolves once it is durable. */
   write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>>
-  /** Calls back after anything changed, by anybody. */
+  /** Calls back after the revocation log, a key ring or a client changed, by anybody; maybe more often. */
   onChange(call: () => void): () => void
 }
 
@@ -29,6 +33,7 @@ export function storesOver(engine: Engine): Stores {
     keys: {
       read: (name) => engine.read(() => reads.readKeyRing(name)),
       replace: (document) => engine.write('replaceKeyRing', document),
+      ...(engine.askNow === undefined ? {} : { now: engine.askNow }),
       onChange: (call) => watchKeyRings(engine, call),
     },
     issuer: {
@@ -84,7 +89,7 @@ export function storesOver(engine: Engine): Stores {
       unrevoked: (wanted) => engine.read(() => reads.unrevoked(wanted)),
       globalGeneration: () => engine.read(() => reads.globalGeneration()),
       prune: (before, limit) => engine.write('prune', before, limit),
-      check: () => checkEngine(engine),
+      check: () => engine.check(),
     },
   }
 }
@@ -109,7 +114,7 @@ function revocationLogOver(engine: Engine): RevocationLog {
 }
 
 /** Reads and writes for real, and durably: what a readiness probe wants to know. */
-export async function checkEngine(engine: Engine): Promise<void> {
+export async function checkEngine(engine: Pick<Engine, 'read' | 'reads' | 'write'>): Promise<void> {
   await engine.read(() => engine.reads.globalGeneration())
   await engine.write('touch')
 }

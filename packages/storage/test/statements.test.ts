@@ -6,7 +6,7 @@ import { migrations } from '../src/sqlite/migrations.ts'
 import { type CompiledStatement, compileWith, replay } from '../src/statement.ts'
 
 const statements: CompiledStatement[] = []
-const record = compileWith(sqliteBuilder(), (statement) => statements.push(statement))
+const record = compileWith(sqliteBuilder(), { record: (statement) => statements.push(statement) })
 createReads(record)
 createWrites(record)
 

@@ -1,5 +1,5 @@
 import type { AcknowledgementStore } from '@countersign/revocation'
-import { all, type OperationOf, run } from '../operation.ts'
+import { all, type OperationOf, send } from '../operation.ts'
 import type { Compile } from '../statement.ts'
 import { StorageError } from '../storage-error.ts'
 
@@ -72,8 +72,8 @@ export function acknowledgementWrites(compile: Compile): AcknowledgementWrites {
   )
   return {
     *acknowledge({ consumer, instance, kids, position }, now) {
-      yield* run(put, { consumer, instance, kids: JSON.stringify(kids), ...position, at: now })
-      yield* run(surplus, { consumer })
+      yield* send(put, { consumer, instance, kids: JSON.stringify(kids), ...position, at: now })
+      yield* send(surplus, { consumer })
     },
   }
 }

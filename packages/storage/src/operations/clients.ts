@@ -1,9 +1,9 @@
 import type { ClientRecord, ClientStore } from '@countersign/issuer'
 import type { Selectable } from 'kysely'
-import { all, first, type OperationOf, run } from '../operation.ts'
+import { all, first, lock, type OperationOf, run, send } from '../operation.ts'
 import type { ClientsTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
-import { endSessions } from './end-sessions.ts'
+import { endSessions, lockSessions } from './end-sessions.ts'
 import type { Revoke } from './revocations.ts'
 
 type ClientRow = Selectable<ClientsTable>
@@ -130,6 +130,7 @@ export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
       .returning('generation'),
   )
   const endOfClient = endSessions(compile, 'client_id')
+  const sessionsOf = lockSessions(compile, 'client_id')
   return {
     *addClient(client) {
       return (yield* run(insert, toRow(client))) === 1
@@ -143,7 +144,8 @@ export function clientWrites(compile: Compile, revoke: Revoke): ClientWrites {
     *disableClient(id, now, until) {
       const changed = yield* first(disable, { id, now })
       if (changed === undefined) return false
-      yield* run(endOfClient, { id, reason: 'client_disabled', now })
+      yield* lock(sessionsOf, { id })
+      yield* send(endOfClient, { id, reason: 'client_disabled', now })
       yield* revoke({ type: 'client', id, minGeneration: changed.generation, until }, now)
       return true
     },

@@ -57,6 +57,8 @@ export function exchangeWrites(compile: Compile): ExchangeWrites {
   }
 
   return {
+    // Without locks: what it rests on may end at the same moment. The token then came before, and the end reaches it by its
+    // ancestors, its session and its generations.
     *exchange(entry) {
       const outcome = yield* judgeTokens(entry)
       if (outcome !== 'stored') return outcome

@@ -1,7 +1,7 @@
 import type { KeyRingDocument } from '@countersign/keys'
 import type { RevocationEntry, RevocationEvent, RevocationLog } from '@countersign/revocation'
 import type { Selectable } from 'kysely'
-import { all, first, type Operation, run } from '../operation.ts'
+import { all, first, type Lock, lock, type Operation, send } from '../operation.ts'
 import type { RevocationEntriesTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 import { StorageError } from '../storage-error.ts'
@@ -144,12 +144,28 @@ function changesOf(compile: Compile) {
   return function* change(kind: RevocationEvent['change'], row: Row, at: number): Operation<void> {
     const counter = yield* first(advance, {})
     if (counter === undefined) throw new StorageError('corrupt', "The revocation log's counter is gone.")
-    yield* run(insertEvent, { ...row, seq: counter.seq, change: kind, at })
+    yield* send(insertEvent, { ...row, seq: counter.seq, change: kind, at })
   }
+}
+
+/**
+ * Locks the log's one row before anything of it is read: what two transactions say of the same entry at the same time
+ * comes out as if one had spoken after the other. The last lock of every transaction that has several.
+ */
+function lockLog(compile: Compile): Lock<object> {
+  if (!compile.locksRows) return undefined
+  return compile<object>()((db) =>
+    db
+      .selectFrom('revocation_log')
+      .select('id')
+      .where((eb) => eb('id', '=', eb.lit(1)))
+      .forNoKeyUpdate(),
+  )
 }
 
 export function revoking(compile: Compile): Revoke {
   const change = changesOf(compile)
+  const log = lockLog(compile)
   const find = compile<{ type: string; id: string }>()((db, p) =>
     db.selectFrom('revocation_entries').selectAll().where('type', '=', p('type')).where('id', '=', p('id')),
   )
@@ -171,16 +187,18 @@ export function revoking(compile: Compile): Revoke {
   )
   return function* (entry, now) {
     const given = toRow(entry)
+    yield* lock(log, {})
     const stored = yield* first(find, { type: given.type, id: given.id })
     const merged = merge(stored, given)
     if (stored !== undefined && isSame(stored, merged)) return
-    yield* run(put, merged)
+    yield* send(put, merged)
     yield* change('add', merged, now)
   }
 }
 
 export function revocationWrites(compile: Compile, revoke: Revoke): RevocationWrites {
   const change = changesOf(compile)
+  const log = lockLog(compile)
   const position = compile<object>()((db) =>
     db
       .selectFrom('revocation_log')
@@ -212,12 +230,13 @@ export function revocationWrites(compile: Compile, revoke: Revoke): RevocationWr
       return (yield* first(position, {})) ?? { epoch: 0, seq: 0 }
     },
     *dropRevocations(now, limit) {
+      yield* lock(log, {})
       const rows = yield* all(expired, { now, limit: Math.max(0, limit) })
       for (const row of rows) {
-        yield* run(remove, { type: row.type, id: row.id })
+        yield* send(remove, { type: row.type, id: row.id })
         yield* change('drop', row, now)
       }
-      yield* run(forget, { before: now - keptSeconds, limit: Math.max(0, limit) })
+      yield* send(forget, { before: now - keptSeconds, limit: Math.max(0, limit) })
       return rows.length
     },
   }

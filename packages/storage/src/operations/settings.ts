@@ -1,6 +1,6 @@
 import type { IssuerStores } from '@countersign/issuer'
 import type { Kysely, SelectQueryBuilder } from 'kysely'
-import { first, type Operation, type OperationOf, run } from '../operation.ts'
+import { first, type Operation, type OperationOf, send } from '../operation.ts'
 import type { Schema } from '../schema.ts'
 import type { Compile } from '../statement.ts'
 
@@ -41,7 +41,7 @@ export function settingWrites(compile: Compile): SettingWrites {
   )
   return {
     *touch() {
-      yield* run(touch, { name: globalGenerationSetting })
+      yield* send(touch, { name: globalGenerationSetting })
     },
   }
 }

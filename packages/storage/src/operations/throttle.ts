@@ -1,5 +1,5 @@
 import type { ThrottleRecord, ThrottleStore } from '@countersign/issuer'
-import { first, type OperationOf, run } from '../operation.ts'
+import { first, type OperationOf, send } from '../operation.ts'
 import type { Compile } from '../statement.ts'
 
 export interface ThrottleReads {
@@ -74,15 +74,15 @@ export function throttleWrites(compile: Compile): ThrottleWrites {
         if (row === undefined) continue
         const over = row.failures - allowed
         if (over <= 0) {
-          yield* run(block, { key, blockedUntil: 0, forgetAt: row.window_started_at + windowSeconds })
+          yield* send(block, { key, blockedUntil: 0, forgetAt: row.window_started_at + windowSeconds })
           continue
         }
         const blockedUntil = now + Math.min(maxSeconds, baseSeconds * 2 ** Math.min(over - 1, mostDoublings))
-        yield* run(block, { key, blockedUntil, forgetAt: blockedUntil + maxSeconds })
+        yield* send(block, { key, blockedUntil, forgetAt: blockedUntil + maxSeconds })
       }
     },
     *clearThrottle(key) {
-      yield* run(remove, { key })
+      yield* send(remove, { key })
     },
   }
 }

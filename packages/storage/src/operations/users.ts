@@ -1,9 +1,9 @@
 import type { UserRecord, UserStore } from '@countersign/issuer'
 import type { Selectable } from 'kysely'
-import { all, first, type OperationOf, run } from '../operation.ts'
+import { all, first, lock, type OperationOf, run, send } from '../operation.ts'
 import type { UsersTable } from '../schema.ts'
 import type { Compile } from '../statement.ts'
-import { endSessions } from './end-sessions.ts'
+import { endSessions, lockSessions } from './end-sessions.ts'
 import type { Revoke } from './revocations.ts'
 
 function toUser(row: Selectable<UsersTable>): UserRecord {
@@ -94,6 +94,7 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
       .returning('generation'),
   )
   const endOfUser = endSessions(compile, 'user_id')
+  const sessionsOf = lockSessions(compile, 'user_id')
   return {
     *addUser(user) {
       return (yield* run(insert, { ...user, synthetic: user.synthetic ? 1 : 0 })) === 1
@@ -102,7 +103,8 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
       // The account's row first: whoever opens a session at the same time waits for it, or is seen by the next statement.
       const changed = yield* first(setHash, { id, hash: passwordHash })
       if (changed === undefined) return false
-      yield* run(endOfUser, { id, reason: 'password_changed', now })
+      yield* lock(sessionsOf, { id })
+      yield* send(endOfUser, { id, reason: 'password_changed', now })
       yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
       return true
     },
@@ -112,7 +114,8 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
     *disableUser(id, now, until) {
       const changed = yield* first(disable, { id, now })
       if (changed === undefined) return false
-      yield* run(endOfUser, { id, reason: 'user_disabled', now })
+      yield* lock(sessionsOf, { id })
+      yield* send(endOfUser, { id, reason: 'user_disabled', now })
       yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
       return true
     },

@@ -39,7 +39,7 @@ export function compileForSqlite(): Compiled {
   if (compiled === undefined) {
     const db = sqliteBuilder()
     const statements: CompiledStatement[] = []
-    createWrites(compileWith(db, (statement) => statements.push(statement)))
+    createWrites(compileWith(db, { record: (statement) => statements.push(statement) }))
     compiled = { reads: createReads(compileWith(db)), statements }
   }
   return compiled

@@ -56,6 +56,7 @@ function databaseOver(
     now: () => clock.now(),
     write: (name, ...args) => writer.write(name, args),
     onChange: (call) => watch.add(call),
+    check: () => checkEngine(engine),
   }
   return {
     stores: storesOver(engine),
