@@ -33,6 +33,9 @@ it('shows examples in its README that run', async () => {
     })
     expect(refused).toEqual([['insufficient_scope', ['agents:read']]])
 
+    const [third = ''] = examples('createGuard')
+    await run(here(third), { ...names, getToken: async () => token, log: () => {} })
+
     server = await serve(here(second), { createGuard, ...http })
     const good = await fetch(server.url, { headers: { authorization: `Bearer ${token}` } })
     expect([good.status, await good.text()]).toEqual([200, 'hello user_1'])
