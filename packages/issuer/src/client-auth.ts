@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { checkAssertion } from './client-assertion.ts'
 import type { Context } from './context.ts'
 import type { IssuerEvent } from './events.ts'
 import type { ClientRecord } from './ports.ts'
@@ -7,6 +8,8 @@ import { type AttemptKey, clientKey, countFailure, originKey, refuseBlocked } fr
 import type { ClientCredentials, FromOutside } from './types.ts'
 
 type Reason = Extract<IssuerEvent, { type: 'client_authentication_failed' }>['reason']
+
+type Asserted = Extract<ClientCredentials, { readonly method: 'private_key_jwt' }>
 
 const clientIdShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
@@ -25,7 +28,11 @@ export async function findClient(context: Context, idOrName: string): Promise<Cl
  */
 export async function authenticateClient(context: Context, request: FromOutside): Promise<ClientRecord> {
   const client = await findClient(context, request.client.clientId)
-  const reason = whyNot(client, request.client, context.now())
+  const shown = request.client
+  const reason =
+    shown.method === 'private_key_jwt'
+      ? await whyNotAsserted(context, client, shown)
+      : whyNot(client, shown, context.now())
   if (reason === undefined && client !== undefined) return client
   const keys: AttemptKey[] = []
   if (client !== undefined) keys.push(clientKey(client.id))
@@ -48,7 +55,24 @@ export async function authenticateConfidentialClient(context: Context, request: 
   return authenticateClient(context, request)
 }
 
-function whyNot(client: ClientRecord | undefined, shown: ClientCredentials, now: number): Reason | undefined {
+async function whyNotAsserted(
+  context: Context,
+  client: ClientRecord | undefined,
+  shown: Asserted,
+): Promise<Reason | undefined> {
+  if (client === undefined) return 'unknown_client'
+  if (client.type !== 'confidential') return 'wrong_method'
+  const checked = checkAssertion(client, shown.clientId, shown.assertion, context.issuer, context.now())
+  if (typeof checked === 'string') return checked
+  if (client.disabledAt !== null) return 'disabled'
+  return (await context.stores.assertions.use(checked.id, checked.until)) ? undefined : 'assertion_replayed'
+}
+
+function whyNot(
+  client: ClientRecord | undefined,
+  shown: Exclude<ClientCredentials, Asserted>,
+  now: number,
+): Reason | undefined {
   if (shown.method === 'none') {
     if (client === undefined) return 'unknown_client'
     if (client.type !== 'public') return 'wrong_method'

@@ -1,7 +1,7 @@
 import { authenticateConfidentialClient, findClient } from './client-auth.ts'
 import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
-import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
+import { mint, recordIssue, reportIssue, syntheticClaims, type ToMint } from './mint.ts'
 import type { AuditActor, ClientRecord } from './ports.ts'
 import { newId } from './random.ts'
 import { refusal } from './refusals.ts'
@@ -46,6 +46,7 @@ async function issueToClient(
     scope,
     generations: [global, client.generation, client.generation],
     now: context.now(),
+    claims: syntheticClaims(client),
   }
   const minted = await mint(context, toMint)
   // The row and the record may be written in either order: without both, nobody sees the token.

@@ -1,9 +1,10 @@
 import { findClient } from './client-auth.ts'
+import { newClientKey } from './client-keys.ts'
 import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
 import { newClientRecord } from './new-client.ts'
 import { pageLimit } from './page.ts'
-import type { ClientRecord, ClientSecret, IssuerAuditEvent } from './ports.ts'
+import type { ClientKey, ClientRecord, ClientSecret, IssuerAuditEvent } from './ports.ts'
 import { newClientSecret, newId, sha256 } from './random.ts'
 import { revoking } from './revoking.ts'
 import type { ClientInfo, Clients, Requested } from './types.ts'
@@ -26,12 +27,41 @@ export function createClients(context: Context): Clients {
     })
   }
 
+  async function rotation(
+    name: string,
+    requested: { readonly overlapSeconds?: number } | undefined,
+  ): Promise<{ readonly client: ClientRecord; readonly now: number; readonly endsAt: number }> {
+    const overlap = requested?.overlapSeconds ?? context.limits.secretOverlapSeconds
+    if (!Number.isInteger(overlap) || overlap < 0 || overlap > 2_592_000) {
+      throw new IssuerError('invalid_option', 'overlapSeconds: expected a whole number from 0 to 2,592,000')
+    }
+    const client = await known(name)
+    if (client.disabledAt !== null) throw new IssuerError('already_disabled', 'The client is disabled.')
+    const now = context.now()
+    return { client, now, endsAt: now + overlap }
+  }
+
+  /** The new way first: between the two writes both are good, never neither. */
+  async function replace(
+    client: ClientRecord,
+    { secrets, keys }: Pick<ClientRecord, 'secrets' | 'keys'>,
+  ): Promise<void> {
+    const setSecrets = (): Promise<boolean> => clients.setSecrets(client.id, secrets)
+    const setKeys = (): Promise<boolean> => clients.setKeys(client.id, keys)
+    const hadKeys = client.keys.length > 0
+    const steps = keys[0]?.expiresAt === null ? [setKeys, setSecrets] : hadKeys ? [setSecrets, setKeys] : [setSecrets]
+    for (const step of steps) {
+      if (!(await step())) throw new IssuerError('unknown_client', 'There is no client by that name.')
+    }
+  }
+
   return {
     async add(wanted) {
-      const secret = wanted.type === 'public' ? null : newClientSecret()
       const now = context.now()
+      const keys = wanted.publicKey === undefined ? [] : [await newClientKey(wanted.publicKey, now)]
+      const secret = wanted.type === 'public' || keys.length > 0 ? null : newClientSecret()
       const secrets = secret === null ? [] : [stored(secret, now)]
-      const client = newClientRecord(context, wanted, secrets)
+      const client = newClientRecord(context, wanted, secrets, keys)
       const taken = new IssuerError('name_taken', 'A client by that name exists.')
       if ((await clients.byName(client.name)) !== undefined) throw taken
       await record('client.add', client.id, wanted)
@@ -50,31 +80,43 @@ export function createClients(context: Context): Clients {
       if (!(await revoking(context, { type: 'client', client }, requested?.actor ?? { type: 'operator' }))) throw before
     },
     async rotateSecret(name, requested) {
-      const overlap = requested?.overlapSeconds ?? context.limits.secretOverlapSeconds
-      if (!Number.isInteger(overlap) || overlap < 0 || overlap > 2_592_000) {
-        throw new IssuerError('invalid_option', 'overlapSeconds: expected a whole number from 0 to 2,592,000')
-      }
-      const client = await known(name)
+      const { client, now, endsAt } = await rotation(name, requested)
       if (client.type === 'public') throw new IssuerError('invalid_option', 'A public client has no secret.')
-      if (client.disabledAt !== null) throw new IssuerError('already_disabled', 'The client is disabled.')
-      const now = context.now()
       const secret = newClientSecret()
-      const [newest] = client.secrets
-        .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
-        .sort((one, other) => other.createdAt - one.createdAt || (one.expiresAt === null ? -1 : 1))
-      const previousExpiresAt =
-        newest === undefined || overlap === 0 ? null : Math.min(newest.expiresAt ?? Infinity, now + overlap)
-      const previous =
-        newest === undefined || previousExpiresAt === null ? [] : [{ ...newest, expiresAt: previousExpiresAt }]
+      const previous = ending(client.secrets, now, endsAt)
       const secrets = [stored(secret, now), ...previous]
       await record('client.rotate_secret', client.id, requested)
-      if (!(await clients.setSecrets(client.id, secrets))) {
-        throw new IssuerError('unknown_client', 'There is no client by that name.')
-      }
+      await replace(client, { secrets, keys: ending(client.keys, now, endsAt) })
       context.emit({ type: 'client_changed', action: 'secret_rotated', clientId: client.id })
-      return { client: info({ ...client, secrets }), secret, previousExpiresAt }
+      return { client: info({ ...client, secrets }), secret, previousExpiresAt: previous[0]?.expiresAt ?? null }
+    },
+    async rotateKey(name, publicKey, requested) {
+      const { client, now, endsAt } = await rotation(name, requested)
+      if (client.type === 'public') throw new IssuerError('invalid_option', 'A public client does not authenticate.')
+      const key = await newClientKey(publicKey, now)
+      const earlier = client.keys.filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
+      if (earlier.some(({ kid, x }) => kid === key.kid || x === key.x)) {
+        throw new IssuerError('invalid_option', 'publicKey: the client has this key, or one of this kid, already')
+      }
+      const previous = ending(client.keys, now, endsAt)
+      const secrets = ending(client.secrets, now, endsAt)
+      const keys = [key, ...previous]
+      await record('client.rotate_key', client.id, requested)
+      await replace(client, { secrets, keys })
+      context.emit({ type: 'client_changed', action: 'key_rotated', clientId: client.id })
+      const previousExpiresAt = previous[0]?.expiresAt ?? secrets[0]?.expiresAt ?? null
+      return { client: info({ ...client, secrets, keys }), previousExpiresAt }
     },
   }
+}
+
+/** The newest of what was valid before, until `endsAt`; nothing older. Sooner, where it would have ended anyway. */
+function ending<T extends ClientSecret | ClientKey>(all: readonly T[], now: number, endsAt: number): readonly T[] {
+  const [newest] = all
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
+    .sort((one, other) => other.createdAt - one.createdAt || (one.expiresAt === null ? -1 : 1))
+  if (newest === undefined || endsAt <= now) return []
+  return [{ ...newest, expiresAt: Math.min(newest.expiresAt ?? Infinity, endsAt) }]
 }
 
 function stored(secret: string, now: number): ClientSecret {

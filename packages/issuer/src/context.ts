@@ -1,7 +1,8 @@
-import type { Consumer } from '@countersign/consumers'
+import type { Consumer, ExchangeEdge } from '@countersign/consumers'
 import type { KeyRing } from '@countersign/keys'
 import { type Clock, systemClock } from '@countersign/tokens'
 import type { IssuerEvent } from './events.ts'
+import { type DeclaredVerifier, declareVerifiers, edgesByClient } from './exchange/policy.ts'
 import { checkIssuer, checkRings, type IssuerOptions, type ResolvedLimits, resolveLimits } from './options.ts'
 import { createPasswords, type Passwords } from './passwords.ts'
 import type { IssuerAuditEvent, IssuerStores } from './ports.ts'
@@ -28,6 +29,10 @@ export interface Context {
   readonly resources: ReadonlyMap<string, Resource>
   /** By resource URL (RFC 8707). */
   readonly byUrl: ReadonlyMap<string, Resource>
+  /** Who may exchange: by the client's name and the presented token's audience, with a space between. */
+  readonly edges: ReadonlyMap<string, readonly ExchangeEdge[]>
+  /** Of other issuers, by their `iss`. */
+  readonly subjectVerifiers: ReadonlyMap<string, DeclaredVerifier>
   /** Of all access tokens that it issues. */
   readonly longestLifeSeconds: number
   readonly passwords: Passwords
@@ -72,6 +77,8 @@ export function createContext(options: IssuerOptions): Context {
     clock,
     resources,
     byUrl,
+    edges: edgesByClient(options),
+    subjectVerifiers: declareVerifiers(options),
     longestLifeSeconds: Math.max(60, ...[...resources.values()].map((one) => one.consumer.accessTokenLifeSeconds)),
     passwords: createPasswords(limits),
     turns: createTurns(),

@@ -1,4 +1,6 @@
+import type { AssertionFault } from './client-assertion.ts'
 import type { IssuerErrorCode } from './errors.ts'
+import type { ExchangeRefusal } from './exchange/refuse.ts'
 import type { GrantType, SessionEndReason } from './ports.ts'
 
 /** What the issuer reports as it happens. Carries no secret, no token and nothing that a caller typed. */
@@ -23,7 +25,13 @@ export type IssuerEvent =
     }
   | {
       readonly type: 'client_authentication_failed'
-      readonly reason: 'unknown_client' | 'disabled' | 'wrong_secret' | 'wrong_method'
+      readonly reason:
+        | 'unknown_client'
+        | 'disabled'
+        | 'wrong_secret'
+        | 'wrong_method'
+        | AssertionFault
+        | 'assertion_replayed'
       readonly clientId?: string
       readonly address?: string
     }
@@ -46,12 +54,20 @@ export type IssuerEvent =
     }
   /** The client had not got the answer: its previous token came again, in time, and got the same successor. */
   | { readonly type: 'refresh_replayed'; readonly sessionId: string; readonly clientId: string }
+  /** An exchange that was not made; the answer says less. */
+  | {
+      readonly type: 'exchange_refused'
+      readonly reason: ExchangeRefusal
+      readonly clientId: string
+      /** The audience of the presented token, once that is known. */
+      readonly from?: string
+    }
   | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
   | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: SessionEndReason }
   | { readonly type: 'user_changed'; readonly action: 'added' | 'disabled' | 'password_set'; readonly userId: string }
   | {
       readonly type: 'client_changed'
-      readonly action: 'added' | 'disabled' | 'secret_rotated'
+      readonly action: 'added' | 'disabled' | 'secret_rotated' | 'key_rotated'
       readonly clientId: string
     }
   /** This process has read on in the revocation feed: where it stands, and how much is in force. */

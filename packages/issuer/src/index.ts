@@ -7,6 +7,8 @@ export {
   remedies,
 } from './errors.ts'
 export type { IssuerEvent, OnIssuerEvent } from './events.ts'
+export type { SubjectVerifier } from './exchange/policy.ts'
+export type { ExchangeRefusal } from './exchange/refuse.ts'
 export { consumerConfirmations } from './feed/acknowledge.ts'
 export type { RevocationFeed, Sent } from './feed/feed.ts'
 export type { LocalRevocations } from './feed/local-revocations.ts'
@@ -71,6 +73,7 @@ export type {
   SignInRequest,
   Target,
   TokenAnswer,
+  TokenExchangeRequest,
   TokenRequestFromOutside,
   UserInfo,
   Users,

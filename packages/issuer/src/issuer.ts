@@ -5,6 +5,7 @@ import { createClients } from './clients.ts'
 import { type Context, createContext } from './context.ts'
 import { signOut, status } from './current-session.ts'
 import { isIssuerError } from './errors.ts'
+import { tokenExchange } from './exchange/token-exchange.ts'
 import { acknowledge, liveSeconds } from './feed/acknowledge.ts'
 import { createFeed } from './feed/feed.ts'
 import { startUpkeep } from './feed/upkeep.ts'
@@ -73,6 +74,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       }),
     sharedSignIn: (request) => grant('sign_in', () => sharedSignIn(context, adopted, request)),
     clientCredentials: (request) => grant('client_credentials', () => clientCredentials(context, request)),
+    exchange: (request) => grant('token_exchange', () => tokenExchange(context, own, request)),
     refresh: (request) => grant('refresh_token', () => refresh(context, request)),
     revoke: (request) => run(() => revoke(context, own, request)),
     introspect: (request) => run(() => introspect(context, own, request)),
@@ -115,6 +117,7 @@ function runningClients(context: Context, { run }: Running): Clients {
     list: (page) => run(() => clients.list(page)),
     disable: (name, requested) => run(() => clients.disable(name, requested)),
     rotateSecret: (name, requested) => run(() => clients.rotateSecret(name, requested)),
+    rotateKey: (name, publicKey, requested) => run(() => clients.rotateKey(name, publicKey, requested)),
   }
 }
 

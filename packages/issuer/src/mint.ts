@@ -1,6 +1,6 @@
-import { signAccessToken } from '@countersign/tokens'
+import { type AccessTokenClaims, signAccessToken } from '@countersign/tokens'
 import type { Context, Resource } from './context.ts'
-import type { AuditActor, Generations, GrantType, IssuedRecord } from './ports.ts'
+import type { AuditActor, GrantType, IssuedRecord } from './ports.ts'
 import { newId } from './random.ts'
 
 export interface ToMint {
@@ -10,10 +10,12 @@ export interface ToMint {
   readonly clientId: string
   readonly sessionId: string
   readonly scope: string
-  readonly generations: Generations
+  readonly generations: readonly number[]
   readonly now: number
-  /** The session's absolute limit, where there is a session. */
+  /** Of the session or of the exchanged token: it lives no longer. */
   readonly notAfter?: number
+  /** What else it says. */
+  readonly claims?: Pick<AccessTokenClaims, 'org_id' | 'act' | 'may_act' | 'anc' | 'via' | 'synthetic'> | undefined
 }
 
 export interface Minted {
@@ -42,6 +44,7 @@ export async function mint(context: Context, request: ToMint): Promise<Minted> {
       scope: request.scope,
       sid: request.sessionId,
       gen: request.generations,
+      ...request.claims,
     },
     signer,
   )
@@ -94,3 +97,10 @@ export function reportIssue(context: Context, request: ToMint, minted: Minted): 
     algorithm: request.resource.consumer.algorithm,
   })
 }
+
+/** Of a monitor's account, and of whatever a monitor's client obtains. */
+export function syntheticClaims(...parties: readonly { readonly synthetic: boolean }[]): ToMint['claims'] {
+  return parties.some(({ synthetic }) => synthetic) ? monitors : undefined
+}
+
+const monitors = { synthetic: true } as const

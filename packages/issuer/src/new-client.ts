@@ -2,25 +2,32 @@ import { z } from 'zod'
 import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
 import { isLoopback } from './options.ts'
-import type { ClientRecord, ClientSecret } from './ports.ts'
+import type { ClientKey, ClientRecord, ClientSecret } from './ports.ts'
 import { newId } from './random.ts'
 import type { NewClient } from './types.ts'
 
 const schema = z.strictObject({
   name: z.string(),
   type: z.enum(['confidential', 'public']).default('confidential'),
-  grants: z.array(z.enum(['sign_in', 'client_credentials', 'refresh_token'])).min(1),
+  grants: z.array(z.enum(['sign_in', 'client_credentials', 'refresh_token', 'token_exchange'])).min(1),
   audiences: z.array(z.string()).min(1).max(64),
   scopes: z.array(z.string()).max(256).nullable().default(null),
   origins: z.array(z.string()).max(32).default([]),
   refreshDelivery: z.enum(['cookie', 'body']).optional(),
+  synthetic: z.boolean().default(false),
+  publicKey: z.unknown().optional(),
   actor: z.unknown().optional(),
 })
 
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** @throws IssuerError `invalid_name`, `invalid_option` naming the field */
-export function newClientRecord(context: Context, input: NewClient, secrets: readonly ClientSecret[]): ClientRecord {
+export function newClientRecord(
+  context: Context,
+  input: NewClient,
+  secrets: readonly ClientSecret[],
+  keys: readonly ClientKey[],
+): ClientRecord {
   const parsed = schema.safeParse(input)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -35,6 +42,7 @@ export function newClientRecord(context: Context, input: NewClient, secrets: rea
   }
   const refreshDelivery = parsed.data.refreshDelivery ?? (type === 'public' && origins.length > 0 ? 'cookie' : 'body')
   checkGrants(type, grants)
+  if (type === 'public' && keys.length > 0) throw refuse('publicKey', 'a public client does not authenticate')
   checkReach(context, audiences, scopes)
   for (const origin of origins) checkOriginText(origin)
   if (refreshDelivery === 'cookie' && (type !== 'public' || origins.length === 0)) {
@@ -57,9 +65,9 @@ export function newClientRecord(context: Context, input: NewClient, secrets: rea
     origins: [...new Set(origins)],
     refreshDelivery,
     secrets,
-    keys: [],
+    keys,
     generation: 0,
-    synthetic: false,
+    synthetic: parsed.data.synthetic,
     createdAt: context.now(),
     disabledAt: null,
   }
@@ -68,6 +76,9 @@ export function newClientRecord(context: Context, input: NewClient, secrets: rea
 function checkGrants(type: ClientRecord['type'], grants: readonly string[]): void {
   if (type === 'public' && grants.includes('client_credentials')) {
     throw refuse('grants', 'client_credentials needs a confidential client (RFC 6749 section 4.4)')
+  }
+  if (type === 'public' && grants.includes('token_exchange')) {
+    throw refuse('grants', 'token_exchange needs a confidential client: who exchanges must be known')
   }
   if (grants.includes('refresh_token') && !grants.includes('sign_in')) {
     throw refuse('grants', 'refresh_token comes with sign_in: client credentials have no refresh token')

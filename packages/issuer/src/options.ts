@@ -4,6 +4,7 @@ import type { Clock } from '@countersign/tokens'
 import { z } from 'zod'
 import { IssuerError } from './errors.ts'
 import type { OnIssuerEvent } from './events.ts'
+import type { SubjectVerifier } from './exchange/policy.ts'
 import type { IssuerAudit, IssuerStores, ThrottleRule } from './ports.ts'
 
 export interface IssuerLimits {
@@ -38,6 +39,8 @@ export interface IssuerOptions {
   readonly stores: IssuerStores
   /** The signed revocation feed for consumers that verify by themselves. @default none */
   readonly feed?: FeedOptions
+  /** Other issuers whose tokens may be exchanged for ours (RFC 8693). @default none */
+  readonly subjectVerifiers?: readonly SubjectVerifier[]
   /** Awaited before every answer that issues or revokes something. @default nothing is recorded */
   readonly audit?: IssuerAudit
   /** Called synchronously; what it throws is ignored. */

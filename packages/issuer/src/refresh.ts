@@ -1,6 +1,6 @@
 import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context, Resource } from './context.ts'
-import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
+import { mint, recordIssue, reportIssue, syntheticClaims, type ToMint } from './mint.ts'
 import type { ClientRecord, Generations, RefreshRecord, SessionRecord } from './ports.ts'
 import { refreshTokenPrefix, sha256 } from './random.ts'
 import { newSalt, replaySeconds, successorOf } from './refresh-replay.ts'
@@ -58,6 +58,7 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
     generations,
     now,
     notAfter: session.expiresAt,
+    claims: syntheticClaims(user, client),
   }
   const minted = await mint(context, toMint)
   // Recorded before the presented token is spent: if the log is down, the client still holds a good token.

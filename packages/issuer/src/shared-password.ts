@@ -104,7 +104,7 @@ async function clientOf(context: Context, shared: SharedPassword, identifier: st
   if (known === undefined) {
     // A person's account must not be taken over by a tool that was given their name.
     if ((await users.byIdentifier(identifier)) !== undefined) throw taken
-    const client = newClientRecord(context, { name, grants: ['sign_in'], audiences: [audience] }, [])
+    const client = newClientRecord(context, { name, grants: ['sign_in'], audiences: [audience] }, [], [])
     await context.audit({ action: 'client.add', outcome: 'allowed', actor, target: { type: 'client', id: client.id } })
     if (await clients.add(client)) {
       context.emit({ type: 'client_changed', action: 'added', clientId: client.id })

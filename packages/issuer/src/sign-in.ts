@@ -2,7 +2,7 @@ import { authenticateClient, checkOrigin } from './client-auth.ts'
 import type { Context } from './context.ts'
 import type { IssuerEvent } from './events.ts'
 import { normaliseIdentifier } from './identifier.ts'
-import { mint, recordIssue, reportIssue, type ToMint } from './mint.ts'
+import { mint, recordIssue, reportIssue, syntheticClaims, type ToMint } from './mint.ts'
 import type { ClientRecord, RefreshRecord, SessionRecord, UserRecord } from './ports.ts'
 import { newId, newRefreshToken, sha256 } from './random.ts'
 import { refusal } from './refusals.ts'
@@ -114,6 +114,7 @@ export async function openSession(
     generations: session.generations,
     now,
     notAfter: session.expiresAt,
+    claims: syntheticClaims(user, client),
   }
   const minted = await mint(context, toMint)
   const [opened] = await Promise.all([

@@ -1,6 +1,7 @@
 import type { Principal } from '@countersign/tokens'
+import { isClientId, isForeignId, isUserId } from './account-ids.ts'
 import type { Context } from './context.ts'
-import type { ClientRecord, SessionRecord, UserRecord } from './ports.ts'
+import type { ClientRecord, IssuerStores, SessionRecord, TokenStatus, UserRecord } from './ports.ts'
 
 /**
  * Whether a token with a good signature still counts, by what is stored at this moment: its own revocation, its session,
@@ -11,16 +12,47 @@ export async function stillCounts(context: Context, principal: Principal): Promi
   if (tokenId === undefined || clientId === undefined) return false
   const { stores } = context
   const status = await stores.issued.status(tokenId)
-  if (status === undefined || status.revokedAt !== null || status.sessionEndedAt !== null) return false
+  if (!lives(status)) return false
   if (status.issued.subject !== subject || status.issued.clientId !== clientId) return false
   const [global, client, user] = await Promise.all([
     stores.globalGeneration(),
     stores.clients.byId(clientId),
-    subject === clientId ? undefined : stores.users.byId(subject),
+    subject === clientId || isForeignId(subject) || isClientId(subject) ? undefined : stores.users.byId(subject),
   ])
-  const holder = subject === clientId ? client : user
   const [ofIssuer = -1, ofClient = -1, ofSubject = -1] = generations
-  return ofIssuer >= global && holds(client, ofClient) && holds(holder, ofSubject)
+  if (ofIssuer < global || !holds(client, ofClient)) return false
+  // Whoever exchanged a token for this one keeps the subject: another client, or somebody whom another issuer vouches for.
+  const holder = subject === clientId ? client : isClientId(subject) ? await stores.clients.byId(subject) : user
+  if (!isForeignId(subject) && !holds(holder, ofSubject)) return false
+  return await parentsCount(context, principal)
+}
+
+/** The same of everything that an exchanged token rests on. */
+async function parentsCount({ stores }: Context, principal: Principal): Promise<boolean> {
+  const { actor, ancestors, generations, via = [] } = principal
+  if (actor === undefined && ancestors.length === 0 && via.length === 0) return true
+  for (const jti of ancestors) if (!lives(await stores.issued.status(jti))) return false
+  let at = 3
+  for (let one = actor; one !== undefined; one = one.actor, at += 1) {
+    if (!(await partyHolds(stores, one.clientId ?? one.subject, generations[at] ?? -1))) return false
+  }
+  for (const [index, id] of via.entries()) {
+    if (!(await partyHolds(stores, id, generations[at + index] ?? -1))) return false
+  }
+  return true
+}
+
+/** A client, a user, a session or a token; what another issuer named is not ours to know. */
+async function partyHolds(stores: IssuerStores, id: string, generation: number): Promise<boolean> {
+  if (isForeignId(id)) return true
+  if (isClientId(id)) return holds(await stores.clients.byId(id), generation)
+  if (isUserId(id)) return holds(await stores.users.byId(id), generation)
+  const [session, status] = await Promise.all([stores.sessions.byId(id), stores.issued.status(id)])
+  return (session?.endedAt ?? null) === null && (status === undefined || lives(status))
+}
+
+function lives(status: TokenStatus | undefined): status is TokenStatus {
+  return status !== undefined && status.revokedAt === null && status.sessionEndedAt === null
 }
 
 /** The same for a session that somebody holds a refresh token of. */

@@ -11,6 +11,8 @@ export type ClientCredentials =
       readonly clientId: string
       readonly secret: string
     }
+  /** A JWT that the client signed with its own key (RFC 7523); `clientId` is what it says in `sub`. */
+  | { readonly method: 'private_key_jwt'; readonly clientId: string; readonly assertion: string }
   /** A public client: only its name. */
   | { readonly method: 'none'; readonly clientId: string }
 
@@ -50,6 +52,20 @@ export interface RefreshRequest extends FromOutside, Target {
   readonly deliveredBy: 'cookie' | 'body'
 }
 
+/** RFC 8693 section 2.1. */
+export interface TokenExchangeRequest extends FromOutside, Target {
+  readonly subjectToken: string
+  /** `urn:ietf:params:oauth:token-type:access_token` or `…:jwt`. */
+  readonly subjectTokenType: string
+  /** Whom the client acts with, such as the operator before a console; a token of ours. @default the client itself */
+  readonly actorToken?: string
+  readonly actorTokenType?: string
+  /** As for the subject token. @default access token */
+  readonly requestedTokenType?: string
+  /** Why, for the audit log: 1 to 256 characters. Required where the edge says so. */
+  readonly reason?: string
+}
+
 export interface TokenRequestFromOutside extends FromOutside {
   readonly token: string
 }
@@ -70,6 +86,8 @@ export interface TokenAnswer {
     /** How it must travel. */
     readonly delivery: 'cookie' | 'body'
   } | null
+  /** Of an exchange (RFC 8693 section 2.2.1). */
+  readonly issuedTokenType?: string
 }
 
 /** RFC 7662 section 2.2. An inactive answer says nothing else. */
@@ -163,6 +181,10 @@ export interface NewClient extends Requested {
   readonly scopes?: readonly string[] | null
   /** Exact browser origins. @default [] */
   readonly origins?: readonly string[]
+  /** Ed25519, as a JWK: it signs its assertions with it (`private_key_jwt`), and gets no secret. */
+  readonly publicKey?: Readonly<Record<string, unknown>>
+  /** A monitor: tokens that it obtains or exchanges say `synthetic`. @default false */
+  readonly synthetic?: boolean
   /** `cookie` needs a public client with origins. @default 'cookie' for a public client with origins, else 'body' */
   readonly refreshDelivery?: 'cookie' | 'body'
 }
@@ -187,7 +209,7 @@ export interface Users {
 
 export interface Clients {
   /**
-   * The secret is shown here and never again; null for a public client.
+   * The secret is shown here and never again; null for a public client and for one with a key.
    * @throws IssuerError `invalid_name`, `invalid_option`, `name_taken`
    */
   add(client: NewClient): Promise<{ readonly client: ClientInfo; readonly secret: string | null }>
@@ -203,6 +225,15 @@ export interface Clients {
     name: string,
     requested?: Requested & { readonly overlapSeconds?: number },
   ): Promise<{ readonly client: ClientInfo; readonly secret: string; readonly previousExpiresAt: number | null }>
+  /**
+   * Takes another public key (Ed25519, a JWK); the previous one, and a secret, stay valid for the overlap.
+   * @throws IssuerError `unknown_client`, `invalid_option`, `already_disabled`
+   */
+  rotateKey(
+    name: string,
+    publicKey: Readonly<Record<string, unknown>>,
+    requested?: Requested & { readonly overlapSeconds?: number },
+  ): Promise<{ readonly client: ClientInfo; readonly previousExpiresAt: number | null }>
 }
 
 export interface SessionInfo {
@@ -290,6 +321,8 @@ export interface Issuer {
   sharedSignIn(request: SharedSignInRequest): Promise<TokenAnswer>
   /** RFC 6749 section 4.4. @throws IssuerError */
   clientCredentials(request: ClientCredentialsRequest): Promise<TokenAnswer>
+  /** RFC 8693: a token for another audience, for the same subject. @throws IssuerError */
+  exchange(request: TokenExchangeRequest): Promise<TokenAnswer>
   /** RFC 6749 section 6, single use. @throws IssuerError */
   refresh(request: RefreshRequest): Promise<TokenAnswer>
   /** RFC 7009: unknown tokens and other clients' tokens are left alone, without a word. @throws IssuerError */

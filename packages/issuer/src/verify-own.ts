@@ -1,4 +1,11 @@
-import { createVerifier, isRejection, type KeySource, type Principal, type Verifier } from '@countersign/tokens'
+import {
+  createVerifier,
+  isRejection,
+  type KeySource,
+  type Principal,
+  TokenRejected,
+  type Verifier,
+} from '@countersign/tokens'
 import type { Context } from './context.ts'
 import { refusal } from './refusals.ts'
 
@@ -9,6 +16,20 @@ export interface OwnTokens {
    * @throws IssuerError `temporarily_unavailable` when that cannot be decided
    */
   read(token: string): Promise<Principal | undefined>
+  /**
+   * The same, saying why not.
+   * @param audience as the token claims it
+   * @throws TokenRejected
+   */
+  verify(token: string, audience: string | undefined): Promise<Principal>
+  /** What a token says of itself before anything of it is verified: good for choosing a verifier, and for nothing else. */
+  claimed(token: string): ClaimedToken | undefined
+}
+
+export interface ClaimedToken {
+  readonly issuer: string
+  /** Undefined where it is not one text. */
+  readonly audience: string | undefined
 }
 
 const longestToken = 8192
@@ -40,14 +61,21 @@ export function createOwnTokens(context: Context): OwnTokens {
     const verifier = createVerifier({ issuer, audience, keys, algorithms: ['EdDSA', 'ES256'], maxLifeSeconds, clock })
     verifiers.set(audience, verifier)
   }
+  /** A verifier forgives some seconds of clock difference; here the clock is the one that set `exp`. */
+  async function verify(token: string, audience: string | undefined): Promise<Principal> {
+    const verifier = audience === undefined ? undefined : verifiers.get(audience)
+    if (verifier === undefined)
+      throw new TokenRejected('wrong_audience', 'The token is for no audience of this issuer.')
+    const principal = verifier.recall?.(token) ?? (await verifier.verify(token))
+    if (principal.expiresAt > context.now()) return principal
+    throw new TokenRejected('expired', 'The token has expired.')
+  }
   return {
+    verify,
+    claimed: claimedOf,
     async read(token) {
-      const verifier = verifiers.get(claimedAudience(token) ?? '')
-      if (verifier === undefined) return undefined
       try {
-        const principal = await verifier.verify(token)
-        // Verifiers forgive some seconds of clock difference; here the clock is the one that set `exp`.
-        return principal.expiresAt > context.now() ? principal : undefined
+        return await verify(token, claimedOf(token)?.audience)
       } catch (error) {
         if (!isRejection(error)) throw error
         if (error.code === 'keys_unavailable') throw refusal('keys_failed', { retryAfterSeconds: 1, cause: error })
@@ -57,15 +85,16 @@ export function createOwnTokens(context: Context): OwnTokens {
   }
 }
 
-/** Only chooses the verifier, which then checks everything, this claim too. */
-function claimedAudience(token: string): string | undefined {
+function claimedOf(token: string): ClaimedToken | undefined {
   if (token.length > longestToken) return undefined
   const payload = token.split('.', 3)[1]
   if (payload === undefined) return undefined
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
-    if (typeof claims !== 'object' || claims === null || !('aud' in claims)) return undefined
-    return typeof claims.aud === 'string' ? claims.aud : undefined
+    if (typeof claims !== 'object' || claims === null || !('iss' in claims)) return undefined
+    const { iss } = claims
+    const audience = 'aud' in claims && typeof claims.aud === 'string' ? claims.aud : undefined
+    return typeof iss === 'string' ? { issuer: iss, audience } : undefined
   } catch {
     return undefined
   }

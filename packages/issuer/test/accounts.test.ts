@@ -28,6 +28,7 @@ describe('users', () => {
     expect(ada).toEqual({
       id: expect.stringMatching(/^user_/),
       identifier: 'ada@example.com',
+      synthetic: false,
       createdAt: service.clock.now(),
       disabledAt: null,
     })

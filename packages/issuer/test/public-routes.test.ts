@@ -24,6 +24,7 @@ describe('metadata', () => {
       }),
     )
     expect(texts[0]).toBe(texts[1])
+    const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
     expect(JSON.parse(texts[0] ?? '')).toEqual({
       issuer: service.url,
       authorization_endpoint: `${service.url}/oauth/authorize`,
@@ -32,10 +33,17 @@ describe('metadata', () => {
       revocation_endpoint: `${service.url}/oauth/revoke`,
       introspection_endpoint: `${service.url}/oauth/introspect`,
       response_types_supported: [],
-      grant_types_supported: ['client_credentials', 'refresh_token'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-      revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      grant_types_supported: [
+        'client_credentials',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
+      token_endpoint_auth_methods_supported: [...methods, 'none'],
+      token_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'Ed25519'],
+      revocation_endpoint_auth_methods_supported: [...methods, 'none'],
+      revocation_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'Ed25519'],
+      introspection_endpoint_auth_methods_supported: methods,
+      introspection_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'Ed25519'],
       scopes_supported: [
         'agents:read',
         'chat:write',

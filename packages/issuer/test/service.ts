@@ -14,6 +14,7 @@ import {
   type IssuerLimits,
   type IssuerStores,
   type NewClient,
+  type SubjectVerifier,
 } from '../src/index.ts'
 import { memoryIssuerStores } from '../src/testing.ts'
 
@@ -96,6 +97,7 @@ export interface ServiceOptions {
   readonly matrix?: ConsumerMatrix
   readonly stores?: IssuerStores
   readonly limits?: IssuerLimits
+  readonly subjectVerifiers?: readonly SubjectVerifier[]
   readonly routes?: IssuerRoutesOptions
   /** With a revocation feed. */
   readonly feed?: boolean
@@ -165,6 +167,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     onEvent: (event) => events.push(event),
     ...(feedRing === undefined ? {} : { feed: { ring: feedRing } }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.subjectVerifiers === undefined ? {} : { subjectVerifiers: options.subjectVerifiers }),
   })
   const routes = issuerRoutes(issuer, { onEvent: (event) => events.push(event), ...options.routes })
   handler = options.wrap?.(routes) ?? routes

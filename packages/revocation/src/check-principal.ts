@@ -35,17 +35,22 @@ function isClientRevoked({ clientId, actor, generations }: Principal, set: Entry
   return false
 }
 
-/** Clients and users of the tokens before this one: theirs are the last generations, in the order of `via`. */
+/**
+ * Clients and users of the tokens before this one, and what an actor showed: its session, its token. Theirs are the last
+ * generations, in the order of `via`; no two kinds share an id.
+ */
 function partyRevoked(
   via: readonly string[],
   generations: readonly number[],
   set: EntrySet,
-): 'client' | 'subject' | undefined {
+): 'client' | 'subject' | 'sid' | 'jti' | undefined {
   const from = generations.length - via.length
   for (const [index, id] of via.entries()) {
     const generation = generations[from + index]
     if (isBelow(generation, set.minOf('c', id))) return 'client'
     if (isBelow(generation, set.minOf('u', id))) return 'subject'
+    if (set.minOf('s', id) >= 0) return 'sid'
+    if (set.minOf('j', id) >= 0) return 'jti'
   }
   return undefined
 }

@@ -55,6 +55,8 @@ describe('a principal is revoked', () => {
     ],
     ['by a client that it rests on', client('root', 2), { ...resting, generations: [9, 9, 9, 9, 9, 1, 9] }, 'client'],
     ['by a user that it rests on', subject('helper', 2), { ...resting, generations: [9, 9, 9, 9, 9, 9, 1] }, 'subject'],
+    ['by a session that it rests on', sid('helper'), resting, 'sid'],
+    ['by a token that it rests on', jti('helper'), resting, 'jti'],
     ['not by those, as they are', client('root', 2), { ...resting, generations: [0, 0, 0, 0, 0, 2, 0] }, undefined],
     ['by those, not saying their generation', subject('helper', 1), { ...resting, generations: [] }, 'subject'],
     ['by its subject’s generation', subject('user_1', 1), {}, 'subject'],

@@ -27,8 +27,8 @@ export interface AccessTokenClaims {
   /** The `jti`s of at most 4 tokens that this one was exchanged from, nearest first. */
   readonly anc?: readonly string[]
   /**
-   * Clients and users that an exchanged token also rests on, beside `sub`, `client_id` and `act`: at most 8 ids. To end one
-   * of them ends the token.
+   * What else an exchanged token rests on, beside `sub`, `client_id`, `act` and `anc`: at most 8 ids of clients, users,
+   * sessions and tokens. To end one of them ends the token.
    */
   readonly via?: readonly string[]
   /** `[global, client, subject, …one per act, outermost first, …one per via]`: integers that only grow. */

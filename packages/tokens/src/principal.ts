@@ -24,7 +24,7 @@ export interface Principal {
   readonly tokenId?: string
   /** `anc`: the `jti`s of the tokens that this one was exchanged from, at most 4. */
   readonly ancestors: readonly string[]
-  /** `via`: clients and users that an exchanged token also rests on, beside its subject, client and actors. */
+  /** `via`: clients, users, sessions and tokens that an exchanged token also rests on. */
   readonly via?: readonly string[]
   /** `gen`: `[global, client, subject, …one per act, …one per via]`; empty when the issuer does not say. */
   readonly generations: readonly number[]

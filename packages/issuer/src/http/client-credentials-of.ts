@@ -1,3 +1,4 @@
+import { claimedClient, jwtBearer } from '../client-assertion.ts'
 import { refusal } from '../refusals.ts'
 import type { ClientCredentials } from '../types.ts'
 import { decode, type Form } from './form.ts'
@@ -14,7 +15,11 @@ export function clientCredentialsOf(authorization: string | undefined, form: For
   const asserted = form.has('client_assertion') || form.has('client_assertion_type')
   const ways = Number(authorization !== undefined) + Number(secret !== undefined) + Number(asserted)
   if (ways > 1) throw refusal('two_credentials')
-  if (asserted) throw refusal('client_auth_method')
+  if (asserted) {
+    const shown = readAssertion(form)
+    if (named !== undefined && named !== shown.clientId) throw refusal('two_client_ids')
+    return shown
+  }
   if (authorization !== undefined) {
     const basic = readBasic(authorization)
     if (named !== undefined && named !== basic.clientId) throw refusal('two_client_ids')
@@ -23,6 +28,15 @@ export function clientCredentialsOf(authorization: string | undefined, form: For
   if (named === undefined) throw refusal('client_failed')
   if (secret !== undefined) return { method: 'client_secret_post', clientId: named, secret }
   return { method: 'none', clientId: named }
+}
+
+/** RFC 7523 section 2.2. */
+function readAssertion(form: Form): ClientCredentials {
+  const assertion = form.get('client_assertion')
+  if (form.get('client_assertion_type') !== jwtBearer) throw refusal('client_auth_method')
+  const clientId = assertion === undefined ? undefined : claimedClient(assertion)
+  if (assertion === undefined || clientId === undefined) throw refusal('client_failed')
+  return { method: 'private_key_jwt', clientId, assertion }
 }
 
 /** RFC 6749 section 2.3.1: both halves are form-URL-encoded before they are joined and base64-encoded. */

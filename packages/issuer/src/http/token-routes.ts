@@ -1,21 +1,28 @@
 import { isIssuerError } from '../errors.ts'
+import { tokenExchangeGrant } from '../metadata.ts'
 import { refusal } from '../refusals.ts'
-import type { ClientCredentials, Target, TokenAnswer } from '../types.ts'
+import type { ClientCredentials, Target, TokenAnswer, TokenExchangeRequest } from '../types.ts'
 import { clientCredentialsOf } from './client-credentials-of.ts'
 import { allowOriginOf } from './cors.ts'
 import { answer, type Exchange, type Handler, whence } from './exchange.ts'
 import { type Form, readForm } from './form.ts'
+
+const grants: ReadonlySet<string> = new Set(['client_credentials', 'refresh_token', tokenExchangeGrant])
 
 /** RFC 6749 section 3.2. */
 export const tokenRoute: Handler = async (exchange) => {
   const form = await readForm(exchange.request)
   const grant = form.get('grant_type')
   if (grant === undefined) throw refusal('grant_type_missing')
-  if (grant !== 'client_credentials' && grant !== 'refresh_token') throw refusal('grant_unsupported')
+  if (!grants.has(grant)) throw refusal('grant_unsupported')
   const client = await clientOf(exchange, form)
   const from = { ...whence(exchange), client, ...targetOf(form) }
   if (grant === 'client_credentials') {
     answerTokens(exchange, await exchange.face.issuer.clientCredentials(from))
+    return
+  }
+  if (grant === tokenExchangeGrant) {
+    answerTokens(exchange, await exchange.face.issuer.exchange({ ...from, ...exchangeOf(form) }))
     return
   }
   const inBody = form.get('refresh_token')
@@ -77,6 +84,25 @@ function tokenOf(form: Form): string {
   return token
 }
 
+/** RFC 8693 section 2.1. */
+function exchangeOf(form: Form): Omit<TokenExchangeRequest, 'client'> {
+  const subjectToken = form.get('subject_token')
+  const subjectTokenType = form.get('subject_token_type')
+  const actorToken = form.get('actor_token')
+  const actorTokenType = form.get('actor_token_type')
+  const requestedTokenType = form.get('requested_token_type')
+  const reason = form.get('reason')
+  if (subjectToken === undefined || subjectTokenType === undefined) throw refusal('subject_token_missing')
+  return {
+    subjectToken,
+    subjectTokenType,
+    ...(actorToken === undefined ? undefined : { actorToken }),
+    ...(actorTokenType === undefined ? undefined : { actorTokenType }),
+    ...(requestedTokenType === undefined ? undefined : { requestedTokenType }),
+    ...(reason === undefined ? undefined : { reason }),
+  }
+}
+
 function targetOf(form: Form): Target {
   const audience = form.get('audience')
   const resource = form.get('resource')
@@ -97,6 +123,7 @@ export function answerTokens(exchange: Exchange, tokens: TokenAnswer): void {
   }
   answer(exchange, 200, {
     access_token: tokens.accessToken,
+    ...(tokens.issuedTokenType === undefined ? undefined : { issued_token_type: tokens.issuedTokenType }),
     token_type: 'Bearer',
     expires_in: tokens.expiresInSeconds,
     scope: tokens.scope,
