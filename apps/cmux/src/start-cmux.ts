@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import { dirname } from 'node:path'
+import { createGuard } from '@countersign/guard'
+import { createLogger, createMetrics, createReporter } from '@countersign/observability'
+import {
+  createDataDir,
+  type ListeningServer,
+  listen,
+  openTokenService,
+  type ResolvedConfig,
+  resolveConfig,
+  type TokenServiceParts,
+} from '@countersign/server'
+import { createVerifier, systemClock } from '@countersign/tokens'
+import { createCommands } from './commands/commands.ts'
+import type { CmuxConfig } from './config.ts'
+import { ConfigError } from './config.ts'
+import { consumer, consumers, maxOverlapSeconds } from './consumer.ts'
+import { createCmux } from './create-cmux.ts'
+import { createFeed } from './feed.ts'
+import { isLoopback, ownNames } from './own-names.ts'
+
+export interface StartOptions {
+  /** Gets whole log lines. @default standard error */
+  readonly logDestination?: { write(line: string): unknown }
+}
+
+export interface RunningCmux {
+  /** Where it listens. */
+  readonly url: string
+  /** Where people reach it. */
+  readonly publicUrl: string
+  /** `changed`: another password than the last time, so every token of before has ended. */
+  readonly password: 'first' | 'same' | 'changed'
+  /** Ends connections, commands and requests under way, then everything else. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts cmux: its own token service over SQLite, the guard in front of everything, the page, the feed and the commands.
+ * @throws ConfigError for files and folders that cannot be used; IssuerError `weak_password`, `already_disabled`; what
+ * the parts throw. Nothing stays open then.
+ */
+export async function startCmux(
+  config: CmuxConfig,
+  password: string,
+  options: StartOptions = {},
+): Promise<RunningCmux> {
+  const logger = createLogger({
+    level: config.logLevel,
+    base: { service: 'cmux' },
+    destination: options.logDestination ?? process.stderr,
+  })
+  const report = createReporter({ logger, metrics: createMetrics() })
+  const onFault = (error: unknown): void => logger.error('something could not be answered', { error })
+  const opened: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const end of opened.splice(0).reverse()) await end()
+  }
+  try {
+    await checkFolder(config.workdir)
+    let handler: RequestListener = (_request, response) => void response.writeHead(503).end()
+    const http = await startListening(config, (request, response) => handler(request, response))
+    opened.push(() => http.close())
+    const publicUrl = config.publicUrl ?? http.url
+    const parts = await openTokens(config, publicUrl, report)
+    opened.push(() => parts.close())
+    const { issuer } = parts
+    const names = ownNames(publicUrl, { url: http.url, isLoopback: isLoopback(config.host) })
+    const { origins } = names
+    const shared = { name: 'cmux', audience: consumer.audience, defaultScope: 'service', origins }
+    // Before anything is answered: tokens of another password must not be taken, not even once.
+    const outcome = await issuer.useSharedPassword({ ...shared, password })
+    await issuer.feed?.started
+
+    const guard = createGuard({
+      verifier: ownVerifier(parts, publicUrl),
+      issuer: publicUrl,
+      consumer,
+      resource: publicUrl,
+      onEvent: report.guard,
+      ...(issuer.feed === undefined ? {} : { revocations: issuer.feed.revocations }),
+    })
+    opened.push(() => guard.close())
+    const feed = createFeed(systemClock)
+    const { workdir, commandEnvironment: environment, commandLimits: limits } = config
+    const commands = createCommands({ feed, workdir, environment, limits })
+    opened.push(() => commands.close())
+    const { app, sockets } = createCmux({ issuer, guard, feed, commands, names, proxyHops: config.proxyHops, onFault })
+    opened.push(() => sockets.close({ graceMs: 0 }))
+    sockets.mount(http.server, '/ws')
+    handler = (request, response) => {
+      report.http(request, response)
+      app(request, response)
+    }
+    logger.info('cmux listens', { url: http.url, issuer: publicUrl })
+    return { url: http.url, publicUrl, password: outcome, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The tokens are checked where they are made: by the ring itself, whose keys need no JWKS, and with no cache to wait for. */
+function ownVerifier({ rings }: TokenServiceParts, issuer: string) {
+  const [ring] = rings
+  if (ring === undefined) throw new Error('the token service has no key ring')
+  const { audience, accessTokenLifeSeconds: maxLifeSeconds } = consumer
+  return createVerifier({ issuer, audience, keys: ring.keys, maxLifeSeconds })
+}
+
+async function startListening(config: CmuxConfig, handler: RequestListener): Promise<ListeningServer> {
+  const { host, port, tls } = config
+  if (tls === undefined) return listen(handler, { host, port })
+  const [cert, key] = await Promise.all([readPem('CMUX_TLS_CERT', tls.certFile), readPem('CMUX_TLS_KEY', tls.keyFile)])
+  return listen(handler, { host, port, tls: { cert, key } })
+}
+
+/** The data directory is made at the first start. */
+async function openTokens(
+  config: CmuxConfig,
+  issuer: string,
+  report: ReturnType<typeof createReporter>,
+): Promise<TokenServiceParts> {
+  const resolved = await resolveConfig(
+    { issuer, dataDir: config.dataDir, consumers, keys: { maxOverlapSeconds }, metrics: false },
+    { baseDir: process.cwd() },
+  )
+  if (!existsSync(resolved.kekFile) && !existsSync(resolved.databaseFile)) await makeDataDir(resolved)
+  return openTokenService(resolved, { scheduler: true, report })
+}
+
+async function makeDataDir(resolved: ResolvedConfig): Promise<void> {
+  await mkdir(dirname(resolved.dataDir), { recursive: true })
+  await createDataDir(resolved)
+}
+
+async function checkFolder(workdir: string): Promise<void> {
+  const found = await stat(workdir).catch(() => undefined)
+  if (found?.isDirectory() !== true) throw new ConfigError([`CMUX_WORKDIR: ${workdir} is no folder`])
+}
+
+async function readPem(variable: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
+    throw new ConfigError([`${variable}: ${file} cannot be read (${code})`])
+  }
+}
