@@ -77,7 +77,13 @@ export function testRevocations(): TestRevocations {
 
 export function makeGuard(more: { revocations?: Revocations; clock?: Clock } = {}): Guard<Scope> {
   const clock = more.clock === undefined ? {} : { clock: more.clock }
-  const verifier = createVerifier({ issuer, audience: consumer.audience, keys: staticKeys(jwks), ...clock })
+  const verifier = createVerifier({
+    issuer,
+    audience: consumer.audience,
+    keys: staticKeys(jwks),
+    maxLifeSeconds: 8 * 86_400,
+    ...clock,
+  })
   return createGuard<Scope>({ verifier, issuer, consumer, ...more })
 }
 

@@ -26,6 +26,12 @@ interface Extras {
   backlog?: ReadFrame[]
 }
 
+interface Verification {
+  /** Of the frame that asked for it. */
+  readonly id: string | undefined
+  readonly startMs: number
+}
+
 /** Milliseconds that a client is asked to wait where nobody can say yet. */
 const unavailableRetryMs = 5000
 
@@ -49,9 +55,8 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #extras: Extras | undefined
   /** Of a foreign protocol, until the application has it. */
   #firstFrame: string | undefined
-  /** Which verification is waited for; an older one's answer no longer counts. */
-  #attempt = 0
-  #isVerifying = false
+  /** The one that is waited for; an older one's answer no longer counts. */
+  #verification: Verification | undefined
   #isLeaving = false
   #hasPlace = false
   #inFlight = 0
@@ -59,7 +64,6 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #closeCode = 0
   // Milliseconds of the schedule's clock, 0 for never.
   readonly #openedMs: number
-  #verifyDueMs = 0
   #refreshDueMs = 0
   #pingDueMs = 0
   #pongDueMs = 0
@@ -200,7 +204,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
       if (credentials === undefined || credentials.token.length > this.#core.limits.tokenLength) {
         return this.#end('malformed')
       }
-      if (this.#isVerifying) return this.#end('second_auth')
+      if (this.#verification !== undefined) return this.#end('second_auth')
       const nowMs = this.#core.schedule.nowMs()
       if (nowMs < this.#reauthFromMs) {
         this.#reportReauth('denied', 'too_soon')
@@ -313,32 +317,28 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   // ---- authentication
 
   #verify(token: string, id: string | undefined, settled: () => void = () => {}) {
-    this.#attempt += 1
-    this.#isVerifying = true
-    const attempt = this.#attempt
-    const startMs = this.#core.schedule.nowMs()
-    this.#verifyDueMs = startMs + this.#core.limits.verifyMs
+    const verification = { id, startMs: this.#core.schedule.nowMs() }
+    this.#verification = verification
     this.#plan()
     this.#core.admit(token).then(
       (decision) => {
-        if (this.#isWaitingFor(attempt)) this.#decided(decision, id, startMs)
+        if (this.#isWaitingFor(verification)) this.#decided(decision, verification)
         settled()
       },
       (cause: unknown) => {
-        if (this.#isWaitingFor(attempt)) this.#undecided('fault', id, startMs, cause)
+        if (this.#isWaitingFor(verification)) this.#undecided('fault', verification, cause)
         settled()
       },
     )
   }
 
-  #isWaitingFor(attempt: number): boolean {
-    if (attempt !== this.#attempt || !this.#isVerifying) return false
-    this.#isVerifying = false
-    this.#verifyDueMs = 0
+  #isWaitingFor(verification: Verification): boolean {
+    if (verification !== this.#verification) return false
+    this.#verification = undefined
     return this.#state === 'verifying' || this.#state === 'ready'
   }
 
-  #decided(decision: Decision, id: string | undefined, startMs: number) {
+  #decided(decision: Decision, { id, startMs }: Verification) {
     if (this.#state === 'ready') return this.#decidedAgain(decision, id)
     const durationMs = this.#core.schedule.nowMs() - startMs
     if (!decision.admitted) {
@@ -431,7 +431,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     this.#stopSubscriptions((scopes) => !this.#core.permits(principal, scopes as readonly Scope[]))
   }
 
-  #undecided(reason: 'fault' | 'verify_timeout', id: string | undefined, startMs: number, cause?: unknown) {
+  #undecided(reason: 'fault' | 'verify_timeout', { id, startMs }: Verification, cause?: unknown) {
     const why = { result: 'error', reason, ...(cause === undefined ? {} : { cause }) } as const
     if (this.#state === 'ready') {
       this.#core.report({ type: 'reauth', sid: this.sid, ...why })
@@ -518,12 +518,12 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
 
   /** Puts the next moment at which something has to be done into the schedule. */
   #plan() {
-    const { authMs, sessionSeconds } = this.#core.limits
+    const { authMs, sessionSeconds, verifyMs } = this.#core.limits
     let next = Number.POSITIVE_INFINITY
     const consider = (dueMs: number): void => {
       if (dueMs > 0 && dueMs < next) next = dueMs
     }
-    consider(this.#verifyDueMs)
+    if (this.#verification !== undefined) consider(this.#verification.startMs + verifyMs)
     if (this.#state === 'ready') {
       consider(this.#pingDueMs)
       consider(this.#pongDueMs)
@@ -549,14 +549,14 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
       const durationMs = nowMs - this.#openedMs
       this.#core.report({ type: 'auth', sid: this.sid, result: 'denied', reason: 'auth_timeout', durationMs })
       this.#end('auth_timeout')
-    } else if (this.#isVerifying && nowMs >= this.#verifyDueMs) {
-      this.#isVerifying = false
-      this.#undecided('verify_timeout', undefined, this.#verifyDueMs - this.#core.limits.verifyMs)
-    } else this.#plan()
+    } else {
+      this.#lookAtVerification(nowMs)
+      if (this.#state !== 'draining') this.#plan()
+    }
   }
 
   #onDueReady(nowMs: number) {
-    const { sessionSeconds, sendBufferBytes, verifyMs } = this.#core.limits
+    const { sessionSeconds, sendBufferBytes } = this.#core.limits
     if (nowMs >= this.#openedMs + sessionSeconds * 1000) return this.#end('session_age')
     if (this.#leaveDueMs > 0 && nowMs >= this.#leaveDueMs) return this.#shut(1001, 'going away')
     if (this.#pongDueMs > 0 && nowMs >= this.#pongDueMs) return this.#end('no_pong')
@@ -564,17 +564,20 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
       if (this.#transport.unsentBytes() > sendBufferBytes) return this.#end('slow_consumer')
       this.#slowDueMs = 0
     }
-    if (this.#isVerifying && nowMs >= this.#verifyDueMs) {
-      this.#isVerifying = false
-      this.#verifyDueMs = 0
-      this.#undecided('verify_timeout', undefined, nowMs - verifyMs)
-    }
+    this.#lookAtVerification(nowMs)
     if (this.#refreshDueMs > 0 && nowMs >= this.#refreshDueMs) {
       this.#refreshDueMs = 0
       this.askToReauthenticate('expiring')
     }
     if (nowMs >= this.#pingDueMs) this.#ping(nowMs)
     if (this.#state === 'ready') this.#plan()
+  }
+
+  #lookAtVerification(nowMs: number) {
+    const verification = this.#verification
+    if (verification === undefined || nowMs < verification.startMs + this.#core.limits.verifyMs) return
+    this.#verification = undefined
+    this.#undecided('verify_timeout', verification)
   }
 
   #ping(nowMs: number) {
@@ -624,7 +627,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   }
 
   async reauthenticate(token: string): Promise<boolean> {
-    if (this.#state !== 'ready' || this.#isVerifying) return false
+    if (this.#state !== 'ready' || this.#verification !== undefined) return false
     const before = this.#principal
     if (typeof token !== 'string' || token === '' || token.length > this.#core.limits.tokenLength) return false
     if (this.#core.schedule.nowMs() < this.#reauthFromMs) return false
@@ -725,7 +728,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #release() {
     this.#stopWatch?.()
     this.#stopWatch = undefined
-    this.#isVerifying = false
+    this.#verification = undefined
     this.#firstFrame = undefined
     this.#core.noLongerPending(this, this.#address)
     if (this.#principal !== undefined && this.#hasPlace) {
