@@ -67,7 +67,7 @@ export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<S
  * With an issuer, keys come from the `jwks_uri` of its metadata (RFC 8414, else OpenID Connect Discovery), and its
  * revocation feed is followed where the metadata names one. Both begin with the first token, or with `whenReady()`.
  *
- * @throws GuardError `bad_option`; TokensError for what the verifier does not accept
+ * @throws GuardError `bad_option`; TokensError and RevocationError for what verifier and feed do not accept
  *
  * @example The guard of one consumer in a matrix
  * const guard = createGuard({ issuer: 'https://auth.example.com', consumer: consumers['agent-api'] })

@@ -1,4 +1,9 @@
-import { type FollowOptions, followRevocations, type RevocationFollower } from '@countersign/revocation'
+import {
+  checkFollowOptions,
+  type FollowOptions,
+  followRevocations,
+  type RevocationFollower,
+} from '@countersign/revocation'
 import { allowInsecureIssuer, type Clock, type KeySource, TokenRejected } from '@countersign/tokens'
 import { type RemoteJwks, type RemoteJwksOptions, remoteJwks } from '@countersign/tokens/jwks'
 import type { LinkEvent } from './events.ts'
@@ -52,16 +57,18 @@ interface Found {
  * has keys knows whether there is a feed, so an issuer that cannot be reached is never taken for one that has none.
  * The document is read once; where things are does not change while the process lives.
  *
- * @throws TokensError for what the JWKS reader does not accept
+ * @throws TokensError and RevocationError for what the readers of keys and feed do not accept
  */
 export function linkIssuer(issuer: string, audience: string, options: IssuerLinkOptions): IssuerLink {
   const { jwksUrl, feed, clock, onEvent } = options
   const jwks = { ...options.jwks, clock }
-  // Asks for nothing by itself; but wrong options stop the start here, not the first request.
+  // Neither asks for anything: wrong options stop the start here, not the first request.
   const named = remoteJwks(jwksUrl ?? issuer, jwks)
   const given = options.revocations || undefined
   const follows = options.revocations === undefined && (jwksUrl === undefined || feed.url !== undefined)
   const late = follows ? createLateRevocations() : undefined
+  const following = followOptions(issuer, audience, options)
+  if (late !== undefined) checkFollowOptions(feed.url ?? new URL('/revocations', issuer).href, following)
   const closing = new AbortController()
   const { signal } = closing
   let opened: Found | undefined
@@ -88,24 +95,11 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
     throw new Error('The metadata names a revocation feed of another origin: if that is right, name it in `feed.url`.')
   }
 
-  const follow = (url: string): RevocationFollower => {
-    const { url: _, ...more } = feed
-    return followRevocations(url, {
-      ...(jwks.fetch === undefined ? {} : { fetch: jwks.fetch }),
-      ...(jwks[allowInsecureIssuer] === true ? { [allowInsecureIssuer]: true } : {}),
-      ...more,
-      jwks: { ...options.jwks, ...feed.jwks },
-      consumer: audience,
-      issuer,
-      clock,
-    })
-  }
-
   const open = async (): Promise<Found> => {
     const where = await locate()
     signal.throwIfAborted()
     const own = jwksUrl === undefined ? remoteJwks(where.jwksUrl, jwks) : named
-    const follower = where.revocationsUrl === undefined ? undefined : follow(where.revocationsUrl)
+    const follower = where.revocationsUrl === undefined ? undefined : followRevocations(where.revocationsUrl, following)
     opened = { jwks: own, keys: follower?.useKeys(own) ?? own, follower }
     late?.comeFrom(follower)
     onEvent?.({ type: 'issuer_found', issuer, ...where })
@@ -162,6 +156,19 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
       opened?.jwks.close()
       await opened?.follower?.close()
     },
+  }
+}
+
+function followOptions(issuer: string, consumer: string, { jwks, feed, clock }: IssuerLinkOptions): FollowOptions {
+  const { url: _, ...own } = feed
+  return {
+    ...(jwks.fetch === undefined ? {} : { fetch: jwks.fetch }),
+    ...(jwks[allowInsecureIssuer] === true ? { [allowInsecureIssuer]: true } : {}),
+    ...own,
+    jwks: { ...jwks, ...own.jwks },
+    consumer,
+    issuer,
+    clock,
   }
 }
 

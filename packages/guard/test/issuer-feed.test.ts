@@ -392,3 +392,17 @@ it('stops the start on wrong limits, whether or not there is metadata to read fi
     expect(() => createGuard(options)).toThrow(/timeoutMs/)
   }
 })
+
+it('stops the start on a feed that could not be followed, unless it would not be', () => {
+  const error = expect.objectContaining({ name: 'RevocationError', code: 'bad_option' })
+  const wrong = [
+    { url: 'http://auth.example.com/revocations' },
+    { url: '/revocations' },
+    { limits: { requestTimeoutMs: 1 } },
+    { freshness: { staleSeconds: 61 } },
+  ]
+  for (const feed of wrong) {
+    expect(() => createGuard({ issuer, audience, feed })).toThrow(error)
+    expect(() => createGuard({ issuer, audience, feed, revocations: false })).not.toThrow()
+  }
+})

@@ -61,6 +61,14 @@ export interface ResolvedFollowOptions {
 
 const loopback = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
+/**
+ * For whoever will follow later, and wants wrong options to stop the start.
+ * @throws RevocationError `bad_option`
+ */
+export function checkFollowOptions(url: string, options: FollowOptions): void {
+  resolveFollowOptions(url, options)
+}
+
 /** @throws RevocationError `bad_option` */
 export function resolveFollowOptions(text: string, options: FollowOptions): ResolvedFollowOptions {
   const insecure = options[allowInsecureIssuer] === true

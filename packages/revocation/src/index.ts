@@ -10,7 +10,7 @@ export {
 export type { FeedEvent, FeedPath } from './feed-events.ts'
 export { type KeyNews, withFeedKeys } from './feed-keys.ts'
 export { followRevocations, type RevocationFollower } from './follow-revocations.ts'
-export type { FollowLimits, FollowOptions } from './follower-options.ts'
+export { checkFollowOptions, type FollowLimits, type FollowOptions } from './follower-options.ts'
 export { type Freshness, type FreshnessLevel, type FreshnessPolicy, levelAt } from './freshness.ts'
 export { type FeedHead, feedMediaType, feedType } from './head.ts'
 export type { GetToken } from './internal/acknowledger.ts'
