@@ -8,7 +8,7 @@ import { type Introspect, introspectInTime } from './introspection.ts'
 import { createIssuerVerifier, type IssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
 import { parseResourceUrl } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
-import { createStaleness, sensitiveScopes } from './staleness.ts'
+import { createStaleness, markedScopes } from './staleness.ts'
 import { createWatches, type Watch } from './watches.ts'
 
 /** Seconds that a caller is asked to wait when keys cannot be had. */
@@ -81,7 +81,11 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   const startReport = onEvent === undefined ? undefined : createReports(onEvent, clock)
   let closed = false
 
-  const staleness = createStaleness(revocations, sensitiveScopes(consumer?.scopes))
+  const staleness = createStaleness(revocations, markedScopes(consumer?.scopes, 'sensitive'))
+  const changing = markedScopes(consumer?.scopes, 'sideEffects')
+  /** A monitor looks and touches nothing, whatever its token is for. */
+  const holds = ({ scopes, synthetic }: Principal, scope: string): boolean =>
+    scopes.has(scope) && !(synthetic === true && changing.has(scope))
   const endOf = ({ principal, availability }: Pick<Watch, 'principal' | 'availability'>): PrincipalEnd | undefined => {
     if (clock.now() >= principal.expiresAt) return { reason: 'expired' }
     if (revocations?.isRevoked(principal) === true) return { reason: 'revoked' }
@@ -102,8 +106,10 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     // No proof is checked here, so one that was sent cannot count as good, nor a bound token as unbound.
     if (proof !== undefined) return { admitted: false, code: 'proof_invalid' }
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
-    const missingScopes = missingOf(scopes, principal.scopes)
-    if (missingScopes.length > 0) return { admitted: false, code: 'insufficient_scope', missingScopes }
+    if (!scopes.every((scope) => holds(principal, scope))) {
+      const missingScopes = scopes.filter((scope) => !holds(principal, scope))
+      return { admitted: false, code: 'insufficient_scope', missingScopes }
+    }
     return staleness.isLate(scopes, availability) ? undefined : { admitted: true, principal }
   }
 
@@ -179,7 +185,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       return decision
     },
     permits(principal, scopes, { availability } = {}) {
-      if (!scopes.every((scope) => principal.scopes.has(scope)) || clock.now() >= principal.expiresAt) return false
+      if (!scopes.every((scope) => holds(principal, scope)) || clock.now() >= principal.expiresAt) return false
       return revocations?.isRevoked(principal) !== true && !staleness.isLate(scopes, availability)
     },
     watch(principal, onEnd, { availability } = {}) {
@@ -213,12 +219,6 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   }
   // Not enumerable: a guard spread from this one, with an `admit` of its own, must not be asked past it.
   return Object.defineProperty(guard, 'admitNow', { value: admitNow })
-}
-
-const nothing: readonly never[] = []
-
-function missingOf<Scope extends string>(needed: readonly Scope[], held: ReadonlySet<string>): readonly Scope[] {
-  return needed.every((scope) => held.has(scope)) ? nothing : needed.filter((scope) => !held.has(scope))
 }
 
 interface ChosenVerifier extends IssuerVerifier {

@@ -47,6 +47,7 @@ const firstRetryMs = 1_000
 const lastRetryMs = 30_000
 
 interface Found {
+  readonly where: IssuerMetadata
   readonly jwks: RemoteJwks
   readonly keys: KeySource
   readonly follower: RevocationFollower | undefined
@@ -100,9 +101,8 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
     signal.throwIfAborted()
     const own = jwksUrl === undefined ? remoteJwks(where.jwksUrl, jwks) : named
     const follower = where.revocationsUrl === undefined ? undefined : followRevocations(where.revocationsUrl, following)
-    opened = { jwks: own, keys: follower?.useKeys(own) ?? own, follower }
+    opened = { where, jwks: own, keys: follower?.useKeys(own) ?? own, follower }
     late?.comeFrom(follower)
-    onEvent?.({ type: 'issuer_found', issuer, ...where })
     return opened
   }
 
@@ -112,7 +112,9 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
       throw unavailable('The issuer could not be used.', { cause })
     })
     if (now.follower !== undefined) await waitFor(firstNewsMs, clock, signal, now.follower.whenReady())
+    if (signal.aborted) throw unavailable('The guard was closed.')
     found = now
+    onEvent?.({ type: 'issuer_found', issuer, ...now.where })
     return now
   }
 

@@ -31,14 +31,13 @@ export function createStaleness(revocations: Revocations | undefined, sensitive:
   }
 }
 
-/** The scopes that a consumer's entry marks as sensitive. */
-export function sensitiveScopes(scopes: Readonly<Record<string, unknown>> | undefined): ReadonlySet<string> {
+/** The scopes that a consumer's entry marks so. */
+export function markedScopes(
+  scopes: Readonly<Record<string, unknown>> | undefined,
+  mark: 'sensitive' | 'sideEffects',
+): ReadonlySet<string> {
   const marked = Object.entries(scopes ?? {}).filter(
-    ([, properties]) =>
-      typeof properties === 'object' &&
-      properties !== null &&
-      'sensitive' in properties &&
-      properties.sensitive === true,
+    ([, properties]) => typeof properties === 'object' && properties !== null && Reflect.get(properties, mark) === true,
   )
   return new Set(marked.map(([scope]) => scope))
 }

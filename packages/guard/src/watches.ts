@@ -92,7 +92,7 @@ export function createWatches(clock: Clock, endOf: (watch: Watch) => PrincipalEn
 
 /** Every name that an entry may revoke the principal by, but for the global generation. */
 function eachName(principal: Principal, call: (type: IndexedType, id: string) => void): void {
-  const { keyId, subject, clientId, session, tokenId, ancestors, actor } = principal
+  const { keyId, subject, clientId, session, tokenId, ancestors, actor, via } = principal
   call('kid', keyId)
   call('subject', subject)
   if (clientId !== undefined) call('client', clientId)
@@ -101,7 +101,12 @@ function eachName(principal: Principal, call: (type: IndexedType, id: string) =>
   if (session !== undefined) call('sid', session)
   if (tokenId !== undefined) call('jti', tokenId)
   for (const id of ancestors) call('jti', id)
+  if (via === undefined) return
+  // Of which kind each is, nobody says: no two kinds share an id.
+  for (const id of via) for (const type of kindsOfVia) call(type, id)
 }
+
+const kindsOfVia = ['client', 'subject', 'sid', 'jti'] as const
 
 /** Most names have one watch, so that one is held without a Set. */
 class WatchIndex {

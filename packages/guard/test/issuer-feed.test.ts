@@ -159,6 +159,21 @@ describe('the feed that an issuer names', () => {
     expect(lenient).toMatchObject({ code: 'revocations_stale' })
   })
 
+  it('is followed once, also where the observer throws', async () => {
+    const { guard, present, feed } = await setUp()
+    const fault = new Error('no room in the queue')
+    const one = guard({
+      onEvent({ type }) {
+        if (type === 'issuer_found') throw fault
+      },
+    })
+    const thrown = one.admit({ token: makeToken(key) }).catch((error: unknown) => error)
+    await settle()
+    expect(await thrown).toBe(fault)
+    expect(await present(one)).toBe('admitted')
+    expect(feed.requests.snapshot).toBe(1)
+  })
+
   it('is not taken for missing while the metadata cannot be read', async () => {
     const world = await setUp()
     const { guard, present, clock, events } = world
@@ -352,15 +367,16 @@ describe('closing the guard', () => {
   })
 
   it('ends the wait for the first news', async () => {
-    const { guard, clock, feed } = await setUp()
+    const { guard, clock, feed, events } = await setUp()
     feed.faults.cut = true
     const one = guard()
     const decided = one.admit({ token: makeToken(key) })
     await settle()
     await one.close()
     await settle()
-    expect(await decided).toMatchObject({ admitted: false })
+    expect(await decided).toMatchObject({ admitted: false, code: 'keys_unavailable' })
     expect(clock.timers).toBe(0)
+    expect(events.map(({ type }) => type)).toEqual(['error'])
   })
 
   it('ends the search for the issuer, and starts nothing after', async () => {
