@@ -13,8 +13,13 @@ export interface TokenServiceConfig {
   readonly port?: number
   /** Created with mode 0700. @default './data' */
   readonly dataDir?: string
-  /** `sqlite:PATH`. @default 'sqlite:' and countersign.db in `dataDir` */
+  /**
+   * `sqlite:PATH`, or `postgres://USER@HOST/DATABASE` for any number of instances (needs the package `pg`).
+   * @default 'sqlite:' and countersign.db in `dataDir`
+   */
   readonly database?: string
+  /** A file that holds the password of a `postgres:` database, read anew for every connection. @default the URL's */
+  readonly databasePasswordFile?: string
   /** The key-encryption key. @default kek in `dataDir` */
   readonly kekFile?: string
   /** Earlier key-encryption keys: they open what they sealed until `countersign keys rewrap` ran. At most 8. @default [] */

@@ -1,21 +1,31 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createKekFile, createPrivateFile, ensurePrivateDirectory } from '@countersign/sealing'
+import { createPostgresTables } from './open-database.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
 import { ServerError } from './server-error.ts'
 
 /**
- * Makes the data directory (0700), the key-encryption key and an empty database (0600) of a new token service.
- * @throws ServerError `already_initialised` when there is a key-encryption key or a database already
+ * Makes the data directory (0700), the key-encryption key and an empty database (0600) of a new token service. In
+ * PostgreSQL it makes the tables; a key-encryption key that is there already, since every instance needs the same one,
+ * stays then.
+ * @throws ServerError `already_initialised` when there is a key-encryption key or a database already; StorageError
  */
 export async function createDataDir(config: ResolvedConfig): Promise<void> {
-  for (const file of [config.kekFile, config.databaseFile]) {
-    if (existsSync(file)) throw new ServerError('already_initialised', `${file} exists already.`)
+  const { databaseFile, databaseUrl, kekFile } = config
+  if (databaseUrl === undefined) {
+    for (const file of [kekFile, databaseFile]) {
+      if (existsSync(file)) throw new ServerError('already_initialised', `${file} exists already.`)
+    }
   }
   await ensureOwnDirectories(config)
-  await ensurePrivateDirectory(dirname(config.kekFile))
-  await createKekFile(config.kekFile)
-  await createPrivateFile(config.databaseFile, new Uint8Array())
+  // The tables first: beside those of another service a new key-encryption key would open nothing.
+  if (databaseUrl !== undefined) await createPostgresTables(config, databaseUrl)
+  if (!existsSync(kekFile)) {
+    await ensurePrivateDirectory(dirname(kekFile))
+    await createKekFile(kekFile)
+  }
+  if (databaseUrl === undefined) await createPrivateFile(databaseFile, new Uint8Array())
 }
 
 /**
@@ -27,7 +37,7 @@ export async function requireDataDir(config: ResolvedConfig): Promise<void> {
   if (!existsSync(config.kekFile)) {
     throw new ServerError('not_initialised', `There is no key-encryption key at ${config.kekFile}.`)
   }
-  if (!existsSync(config.databaseFile)) {
+  if (config.databaseUrl === undefined && !existsSync(config.databaseFile)) {
     throw new ServerError('not_initialised', `There is no database at ${config.databaseFile}.`)
   }
   await ensureOwnDirectories(config)
@@ -38,6 +48,7 @@ export async function requireDataDir(config: ResolvedConfig): Promise<void> {
  * @throws SealingError `file_unsafe`
  */
 export async function ensureOwnDirectories(config: ResolvedConfig): Promise<void> {
-  const own = new Set([config.dataDir, dirname(config.databaseFile), dirname(config.auditFile)])
+  const files = [config.auditFile, ...(config.databaseUrl === undefined ? [config.databaseFile] : [])]
+  const own = new Set([config.dataDir, ...files.map((file) => dirname(file))])
   for (const directory of own) await ensurePrivateDirectory(directory)
 }

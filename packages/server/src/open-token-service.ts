@@ -3,10 +3,11 @@ import { consumerConfirmations, createIssuer, type Issuer, type IssuerLimits } f
 import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing, publicJwksProbe } from '@countersign/keys'
 import { openAuditLog, type Reporter } from '@countersign/observability'
 import { type KekSource, kekFromFile } from '@countersign/sealing'
-import { openSqlite, type SqliteDatabase } from '@countersign/storage/sqlite'
+import type { PostgresEvent } from '@countersign/storage/postgres'
 import { type Clock, systemClock } from '@countersign/tokens'
 import type { KeysConfig } from './config.ts'
 import { requireDataDir } from './data-dir.ts'
+import { openDatabase, type ServiceDatabase } from './open-database.ts'
 import { rememberClients } from './remembered-clients.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
 import { feedLifeSeconds, feedRingName, planRings, type RingPlan } from './rings.ts'
@@ -35,6 +36,8 @@ export interface OpenOptions {
   readonly report?: Reporter
   /** Called once when the store can write no more; the process should end. */
   readonly onFatal?: (error: Error) => void
+  /** Called with what happens to the connections to PostgreSQL. */
+  readonly onDatabaseEvent?: (event: PostgresEvent) => void
   /** @default the machine's clock */
   readonly clock?: Clock
   readonly limits?: IssuerLimits
@@ -101,20 +104,11 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
   }
 }
 
-function openDatabase(config: ResolvedConfig, { clock, onFatal }: OpenOptions): Promise<SqliteDatabase> {
-  return openSqlite(config.databaseFile, {
-    ...(clock === undefined ? {} : { clock }),
-    onEvent: (event) => {
-      if (event.type === 'fatal') onFatal?.(event.error)
-    },
-  })
-}
-
 interface RingSurroundings {
   readonly config: ResolvedConfig
   readonly options: OpenOptions
   readonly kek: KekSource
-  readonly database: SqliteDatabase
+  readonly database: ServiceDatabase
   readonly audit: Awaited<ReturnType<typeof openAuditLog>>
 }
 

@@ -16,7 +16,11 @@ export interface ResolvedConfig {
   readonly host: string
   readonly port: number
   readonly dataDir: string
+  /** Of SQLite. */
   readonly databaseFile: string
+  /** Of PostgreSQL, which is then used in SQLite's place. May hold a password: for no log. */
+  readonly databaseUrl: string | undefined
+  readonly databasePasswordFile: string | undefined
   readonly kekFile: string
   readonly previousKekFiles: readonly string[]
   readonly consumers: ConsumerMatrix
@@ -50,7 +54,10 @@ const issuerUrl = z.string().superRefine((value, context) => {
 const port = z.number().int().min(0).max(65_535)
 const hostName = z.string().min(1).max(255)
 const logLevel = z.enum(['silent', 'error', 'warn', 'info', 'debug'])
-const sqliteUrl = z.string().regex(/^sqlite:.+/, 'expected sqlite:PATH')
+const databaseUrl = z
+  .string()
+  .max(4096)
+  .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)/, 'expected sqlite:PATH or postgres://USER@HOST/DATABASE')
 
 /** What the members mean is checked with the ring's policy, which names the same settings. */
 const blackout = z.strictObject({
@@ -83,7 +90,8 @@ const configSchema = z.strictObject({
   host: hostName.optional(),
   port: port.optional(),
   dataDir: z.string().min(1).optional(),
-  database: sqliteUrl.optional(),
+  database: databaseUrl.optional(),
+  databasePasswordFile: z.string().min(1).optional(),
   kekFile: z.string().min(1).optional(),
   previousKekFiles: z.array(z.string().min(1)).max(8).optional(),
   consumers: z.union([z.string().min(1), z.looseObject({})]),
@@ -104,7 +112,8 @@ const environmentSchema = z.object({
   COUNTERSIGN_PORT: wholeNumber.pipe(port).optional(),
   COUNTERSIGN_HOST: hostName.optional(),
   COUNTERSIGN_DATA_DIR: z.string().min(1).optional(),
-  COUNTERSIGN_DATABASE_URL: sqliteUrl.optional(),
+  COUNTERSIGN_DATABASE_URL: databaseUrl.optional(),
+  COUNTERSIGN_DATABASE_PASSWORD_FILE: z.string().min(1).optional(),
   COUNTERSIGN_KEK_FILE: z.string().min(1).optional(),
   COUNTERSIGN_LOG_LEVEL: logLevel.optional(),
   COUNTERSIGN_METRICS_PORT: wholeNumber.pipe(port).optional(),
@@ -143,6 +152,10 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
   const inDataDir = (path: string | undefined, name: string): string =>
     path === undefined ? join(dataDir, name) : at(path)
   const issuer = env.COUNTERSIGN_ISSUER ?? given.issuer
+  const passwordFile =
+    env.COUNTERSIGN_DATABASE_PASSWORD_FILE === undefined
+      ? given.databasePasswordFile && at(given.databasePasswordFile)
+      : resolve(env.COUNTERSIGN_DATABASE_PASSWORD_FILE)
   const keys: KeysConfig = Object.fromEntries(
     Object.entries(given.keys ?? {}).filter(([, value]) => value !== undefined),
   )
@@ -160,10 +173,8 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
     host: env.COUNTERSIGN_HOST ?? given.host ?? '127.0.0.1',
     port: env.COUNTERSIGN_PORT ?? given.port ?? 4600,
     dataDir,
-    databaseFile:
-      env.COUNTERSIGN_DATABASE_URL === undefined
-        ? inDataDir(given.database?.slice('sqlite:'.length), 'countersign.db')
-        : resolve(env.COUNTERSIGN_DATABASE_URL.slice('sqlite:'.length)),
+    ...resolveDatabase(given.database, env.COUNTERSIGN_DATABASE_URL, (path) => inDataDir(path, 'countersign.db')),
+    databasePasswordFile: passwordFile,
     kekFile:
       env.COUNTERSIGN_KEK_FILE === undefined ? inDataDir(given.kekFile, 'kek') : resolve(env.COUNTERSIGN_KEK_FILE),
     previousKekFiles: (given.previousKekFiles ?? []).map(at),
@@ -177,6 +188,23 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
     auditFile: inDataDir(given.auditFile, 'audit.jsonl'),
     trustedProxyHops: env.COUNTERSIGN_TRUST_PROXY ?? given.trustedProxyHops ?? 0,
   }
+}
+
+const sqlite = 'sqlite:'
+
+/** Paths of the configuration are relative to its file, those of the environment to the process's folder. */
+function resolveDatabase(
+  given: string | undefined,
+  fromEnvironment: string | undefined,
+  inDataDir: (path: string | undefined) => string,
+): Pick<ResolvedConfig, 'databaseFile' | 'databaseUrl'> {
+  const used = fromEnvironment ?? given
+  if (used !== undefined && !used.startsWith(sqlite)) return { databaseFile: inDataDir(undefined), databaseUrl: used }
+  const databaseFile =
+    fromEnvironment === undefined
+      ? inDataDir(given?.slice(sqlite.length))
+      : resolve(fromEnvironment.slice(sqlite.length))
+  return { databaseFile, databaseUrl: undefined }
 }
 
 function withoutUndefined(value: { host?: string | undefined; port?: number | undefined } | undefined): {

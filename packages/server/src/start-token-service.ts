@@ -7,6 +7,7 @@ import {
   type MetricsServer,
   startMetricsServer,
 } from '@countersign/observability'
+import type { PostgresEvent } from '@countersign/storage/postgres'
 import { type ListeningServer, listen } from './http-server.ts'
 import { type OpenOptions, openTokenService, type TokenServiceParts } from './open-token-service.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
@@ -22,7 +23,7 @@ export interface RunningTokenService extends TokenServiceParts {
   readonly failed: Promise<Error>
 }
 
-export interface StartOptions extends Omit<OpenOptions, 'report' | 'onFatal'> {
+export interface StartOptions extends Omit<OpenOptions, 'report' | 'onFatal' | 'onDatabaseEvent'> {
   /** Gets whole log lines. @default standard output */
   readonly logDestination?: { write(line: string): unknown }
 }
@@ -62,6 +63,7 @@ export async function startTokenService(
         logger.fatal('the store can write no more; the service has to start anew', { error })
         failure.resolve(error)
       },
+      onDatabaseEvent: (event) => logDatabaseEvent(logger, event),
     })
     opened.push(() => parts.close())
     const stopFollowing = report.followRings([...parts.rings, parts.feedRing])
@@ -89,6 +91,23 @@ export async function startTokenService(
   } catch (error) {
     await opened.undo()
     throw error
+  }
+}
+
+function logDatabaseEvent(logger: Logger, event: PostgresEvent): void {
+  switch (event.type) {
+    case 'connected':
+      logger.info('connected to the database', { host: event.host, port: event.port })
+      break
+    case 'disconnected':
+      logger.error('the database cannot be reached; trying again', { error: event.error })
+      break
+    case 'migrated':
+      logger.info('the tables were brought up to date', { version: `${event.to}` })
+      break
+    case 'not_durable':
+      logger.warn('the database server may lose what it acknowledged', { reason: event.settings.join(', ') })
+      break
   }
 }
 

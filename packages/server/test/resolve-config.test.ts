@@ -56,6 +56,20 @@ describe('resolveConfig', () => {
     })
   })
 
+  it('takes a database of PostgreSQL, whoever names it', async () => {
+    const url = 'postgres://auth@db.example.com/auth'
+    const config = await resolveConfig({ ...minimal, database: url, databasePasswordFile: 'password' }, at)
+    expect(config).toMatchObject({ databaseUrl: url, databasePasswordFile: '/srv/auth/password' })
+    const env = { COUNTERSIGN_DATABASE_URL: url, COUNTERSIGN_DATABASE_PASSWORD_FILE: '/run/secrets/password' }
+    const other = await resolveConfig({ ...minimal, database: 'sqlite:here.db' }, { ...at, env })
+    expect(other).toMatchObject({ databaseUrl: url, databasePasswordFile: '/run/secrets/password' })
+    const back = { COUNTERSIGN_DATABASE_URL: 'sqlite:/srv/here.db' }
+    expect(await resolveConfig({ ...minimal, database: url }, { ...at, env: back })).toMatchObject({
+      databaseUrl: undefined,
+      databaseFile: '/srv/here.db',
+    })
+  })
+
   it('turns metrics off when asked', async () => {
     expect((await resolveConfig({ ...minimal, metrics: false }, at)).metrics).toBeUndefined()
   })

@@ -30,7 +30,7 @@ interface Found {
  * The version of the tables; 0: there are none.
  * @throws StorageError `not_a_database` when the schema holds tables of something else
  */
-async function versionOf(session: Session, schema: string): Promise<number> {
+export async function versionOf(session: Session, schema: string): Promise<number> {
   const found = (await session.command(whatIsThere(schema))).rows[0] as Found
   if (!found.is_ours) {
     if (!found.has_tables) return 0
@@ -51,6 +51,7 @@ export async function checkVersion(
   list: readonly Migration[] = migrations,
 ): Promise<number> {
   const version = await versionOf(session, schema)
+  if (version === 0) throw new StorageError('schema_too_old', `The schema "${schema}" has no tables yet.`)
   const both = `The schema "${schema}" has version ${version}; this program knows ${list.length}`
   if (version < list.length) throw new StorageError('schema_too_old', `${both}.`)
   if (version > list.length + 1) {

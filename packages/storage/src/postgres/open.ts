@@ -2,7 +2,7 @@ import { checkEngine, type Engine, type Stores, storesOver } from '../stores.ts'
 import { PostgresWatch } from './change-watch.ts'
 import { PostgresEngine } from './engine.ts'
 import { storageError } from './failure.ts'
-import { checkVersion, migrate } from './migrate.ts'
+import { checkVersion, migrate, versionOf } from './migrate.ts'
 import { type PostgresOptions, type PostgresSettings, readOptions } from './options.ts'
 import { Pool, type PoolStatistics } from './pool.ts'
 
@@ -40,7 +40,7 @@ function prepare(engine: PostgresEngine, settings: PostgresSettings): Promise<vo
   const { schema, onEvent } = settings
   return engine.use(async (session) => {
     engine.noteClock(session.clockOffset)
-    if (settings.migrate) {
+    if (settings.migrate && (settings.create || (await versionOf(session, schema)) > 0)) {
       const { from, to } = await migrate(session, schema)
       if (from !== to) onEvent({ type: 'migrated', from, to })
     } else {

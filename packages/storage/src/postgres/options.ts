@@ -24,6 +24,8 @@ export interface PostgresOptions {
   readonly schema?: string
   /** Whether to bring the tables up to date, which takes a role that may. @default true */
   readonly migrate?: boolean
+  /** Whether to make the tables where there are none. @default true; an empty database is refused as `schema_too_old` otherwise */
+  readonly create?: boolean
   /** The most connections, besides the one that listens, 1 to 1,000. @default 10 */
   readonly maxConnections?: number
   /** More calls than this waiting for a connection are refused as `busy`, 1 to 1,000,000. @default 10000 */
@@ -68,6 +70,7 @@ export interface PostgresSettings {
   readonly password: () => Promise<string>
   readonly schema: string
   readonly migrate: boolean
+  readonly create: boolean
   readonly maxConnections: number
   readonly maxPending: number
   readonly busyTimeoutMs: number
@@ -99,6 +102,7 @@ export async function readOptions(url: string, options: PostgresOptions): Promis
     password: passwordOf(options.password ?? parsed.password ?? ''),
     schema: identifier('schema', options.schema ?? 'countersign'),
     migrate: options.migrate ?? true,
+    create: options.create ?? true,
     maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 10, 1, 1_000),
     maxPending: wholeNumber('maxPending', options.maxPending ?? 10_000, 1, 1_000_000),
     busyTimeoutMs: wholeNumber('busyTimeoutMs', options.busyTimeoutMs ?? 5_000, 0, 60_000),
