@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { atEnd, makeGuard, makeToken, seconds, serve, testRevocations } from './fixtures.ts'
+
+/**
+ * Written from PROTOCOL.md on the bare WebSocket, with nothing of this package. One function without anything around
+ * it, so that the very same runs in Node and in a page.
+ */
+async function strangersClient(url: string, tokens: string[], protocol: string | undefined): Promise<unknown[]> {
+  const said: unknown[] = []
+  const socket = protocol === undefined ? new WebSocket(url) : new WebSocket(url, protocol)
+  const waiting: ((frame: Record<string, unknown>) => void)[] = []
+  const came: Record<string, unknown>[] = []
+  const next = (): Promise<Record<string, unknown>> =>
+    new Promise((resolve) => {
+      const frame = came.shift()
+      if (frame === undefined) waiting.push(resolve)
+      else resolve(frame)
+    })
+  const send = (frame: unknown): void => socket.send(JSON.stringify(frame))
+  const closed = new Promise<number>((resolve) => {
+    socket.onclose = (event) => resolve(event.code)
+  })
+  socket.onmessage = (event) => {
+    const frame = JSON.parse(event.data)
+    if (frame.type === 'ping') return send({ type: 'pong', n: frame.n })
+    const wake = waiting.shift()
+    if (wake === undefined) came.push(frame)
+    else wake(frame)
+  }
+  await new Promise((resolve) => {
+    socket.onopen = resolve
+  })
+  said.push(['protocol', socket.protocol])
+  // 4.1, but for the plain form (8.1).
+  if (protocol !== undefined) said.push(['required', (await next()).methods])
+  send({ type: 'auth', id: 'first', token: tokens[0] })
+  const ok = await next()
+  said.push([ok.type, ok.id, ok.scopes, typeof ok.pingMs])
+  send({ type: 'echo', id: '1', data: { text: 'ünïcödé 😀' } })
+  const answer = await next()
+  said.push([answer.type, answer.id, answer.data])
+  send({ type: 'forbidden', id: '2' })
+  const refusal = await next()
+  said.push([refusal.type, refusal.id, refusal.code, refusal.retry])
+  // 5.2 to 5.4.
+  send({ type: 'auth', id: 'again', token: tokens[1] })
+  const again = await next()
+  said.push([again.type, again.id, again.scopes])
+  send({ type: 'ping', n: 9 })
+  said.push(await next())
+  // 5.7.
+  send({ type: 'revoke-me' })
+  said.push(['closed', await closed])
+  return said
+}
+
+const expected = (protocol: string | undefined) => [
+  ['protocol', protocol ?? ''],
+  ...(protocol === undefined ? [] : [['required', ['bearer']]]),
+  ['auth.ok', 'first', ['agents:read'], protocol === undefined ? 'undefined' : 'number'],
+  ['echoed', '1', { text: 'ünïcödé 😀' }],
+  ['error', '2', 'insufficient_scope', 'never'],
+  ['auth.ok', 'again', ['agents:read', 'chat:write']],
+  { type: 'pong', n: 9 },
+  ['closed', 4431],
+]
+
+async function serveAll() {
+  const revocations = testRevocations()
+  const world = await serve({
+    guard: makeGuard({ revocations }),
+    messages: { echo: 'token', forbidden: ['chat:write'], 'revoke-me': 'token' },
+    limits: { reauthSeconds: 0 },
+  })
+  world.sockets.on('echo', ({ data, reply }) => void reply({ type: 'echoed', data }))
+  world.sockets.on('forbidden', () => {})
+  world.sockets.on('revoke-me', ({ principal }) => revocations.revoke(({ subject }) => subject === principal.subject))
+  return world
+}
+
+const tokensOf = (sub: string) => [makeToken({ sub, scope: 'agents:read' }), makeToken({ sub, exp: seconds() + 900 })]
+
+describe("a stranger's client, written from PROTOCOL.md", () => {
+  it.each([['wsauth.v1'], [undefined]])('gets on in Node, on its bare WebSocket, with %s', async (protocol) => {
+    const { url } = await serveAll()
+    expect(await strangersClient(url, tokensOf('ada'), protocol)).toEqual(expected(protocol))
+  })
+
+  it('gets on in a browser', async () => {
+    const { url, port } = await serveAll()
+    const executablePath = (process.env.PATH ?? '')
+      .split(delimiter)
+      .map((folder) => join(folder, 'chromium'))
+      .find((file) => existsSync(file))
+    if (executablePath === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's.")
+    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
+    atEnd(() => browser.close())
+    const page = await browser.newPage()
+    await page.goto(`http://127.0.0.1:${port}/`)
+    const inPage = (protocol: string | null, sub: string): Promise<unknown[]> =>
+      page.evaluate(
+        `(${strangersClient})(${JSON.stringify(url)}, ${JSON.stringify(tokensOf(sub))}, ${JSON.stringify(protocol)} ?? undefined)`,
+      )
+    expect(await inPage('wsauth.v1', 'ada')).toEqual(expected('wsauth.v1'))
+    expect(await inPage(null, 'grace')).toEqual(expected(undefined))
+    // What a page sees of refusals: a code for each, also of the subprotocol.
+    const codeOf = (first: string, protocols: string): Promise<number> =>
+      page.evaluate(`new Promise((resolve) => {
+        const socket = new WebSocket(${JSON.stringify(url)}, ${protocols})
+        socket.onopen = () => socket.send(${JSON.stringify(first)})
+        socket.onclose = ({ code }) => resolve(code)
+      })`)
+    expect(await codeOf('{"type":"auth","token":"nonsense"}', '["wsauth.v1"]')).toBe(4401)
+    expect(await codeOf('hello', '["wsauth.v1"]')).toBe(4400)
+    expect(await codeOf('hello', '["wsauth.v9"]')).toBe(4406)
+    expect(await codeOf(`{"type":"auth","token":"${'x'.repeat(9000)}"}`, '[]')).toBe(4413)
+  })
+})
