@@ -51,7 +51,7 @@ const results = await new Stryker({
   packageManager: 'pnpm',
   allowConsoleColors: false,
   // Endless loops are noticed by their turns; waiting this long only means that the machine was busy.
-  timeoutMS: 300_000,
+  timeoutMS: 120_000,
 }).runMutationTest()
 
 const files = scoreOf(results.filter(isConsidered))

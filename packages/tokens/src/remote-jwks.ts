@@ -170,7 +170,6 @@ class JwksReader implements RemoteJwks {
     this.#cancelTimer = clock.after(
       Math.max(dueMs, this.#bucket.waitMs(nowMs), this.#down ? limits.refillMs : 0),
       () => {
-        if (this.#closed || this.#reading !== undefined) return
         if (this.#bucket.take(clock.monotonicMs())) this.#start()
         else this.#schedule()
       },

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { fetchDocument as neutralFetch } from '../src/fetch-document.ts'
 import { allowInsecureIssuer, createVerifier } from '../src/index.ts'
 import { type JwksEvent, type RemoteJwksOptions, remoteJwks } from '../src/jwks.ts'
+import { resolveJwksOptions } from '../src/jwks-options.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { ed25519Key, goodClaims, tokenWith } from './support/issuer.ts'
 
@@ -75,6 +76,48 @@ describe('reading a JWKS', () => {
       freshSeconds: 300,
     })
     expect(JSON.stringify(last())).not.toContain('secret')
+    // What is there is not asked for again.
+    expect((await jwks.load('k1'))?.kid).toBe('k1')
+    expect(state.requests).toBe(1)
+  })
+
+  it('names what it holds', async () => {
+    const { jwks } = await setUp(answer({ keys: [second.jwk, first.jwk] }))
+    expect(jwks.kids()).toEqual([])
+    await jwks.refresh()
+    expect(jwks.kids()).toEqual(['k2', 'k1'])
+  })
+
+  it('joins a reading under way', async () => {
+    const { jwks, state } = await setUp()
+    expect(await Promise.all([jwks.refresh(), jwks.refresh(), jwks.load('k1')])).toMatchObject([
+      true,
+      true,
+      { kid: 'k1' },
+    ])
+    expect(state.requests).toBe(1)
+  })
+
+  it('goes through the fetch that it is given', async () => {
+    const asked: unknown[] = []
+    const own = async (url: unknown): Promise<Response> => {
+      asked.push(String(url))
+      return Response.json({ keys: [first.jwk] })
+    }
+    const jwks = remoteJwks('https://auth.example.com/jwks.json', {
+      fetch: own as typeof fetch,
+      clock: new FakeClock(),
+    })
+    cleanUp.push(() => jwks.close())
+    expect((await jwks.load('k1'))?.kid).toBe('k1')
+    expect(asked).toEqual(['https://auth.example.com/jwks.json'])
+  })
+
+  it('finds a host of this machine by its name', async () => {
+    const { url } = await setUp()
+    const jwks = remoteJwks(url.replace('127.0.0.1', 'localhost'), { clock: new FakeClock() })
+    cleanUp.push(() => jwks.close())
+    expect(await jwks.refresh()).toBe(true)
   })
 
   it('makes one fetch for many askers', async () => {
@@ -127,6 +170,11 @@ describe('reading a JWKS', () => {
     expect(state.requests).toBe(1)
     clock.advance(1)
     await until(() => state.requests === 2)
+    await jwks.refresh()
+    clock.advance(239)
+    expect(state.requests).toBe(2)
+    clock.advance(1)
+    await until(() => state.requests === 3)
   })
 
   it('takes out a key that is gone and keeps the others the same objects', async () => {
@@ -158,6 +206,17 @@ describe('reading a JWKS', () => {
     expect(asked).toBe('"a"')
     expect(jwks.get('k1')).toBe(kept)
     expect(last()).toMatchObject({ type: 'jwks_refreshed', freshSeconds: 900 })
+    // It did not repeat the tag, which still holds; an answer of its own without one ends that.
+    await jwks.refresh()
+    expect(asked).toBe('"a"')
+    state.handler = good
+    await jwks.refresh()
+    state.handler = (request, response) => {
+      asked = request.headers['if-none-match']
+      good(request, response)
+    }
+    await jwks.refresh()
+    expect(asked).toBeUndefined()
   })
 
   it('sends nothing that would tell who asks', async () => {
@@ -218,11 +277,20 @@ const hostile: [why: string, handler: Handler, reason: string][] = [
 
 const isFault = ([why]: (typeof hostile)[number]): boolean => !why.includes('304')
 
-describe.each(hostile)('an endpoint that %s', (_why, handler, reason) => {
+describe.each(hostile)('an endpoint that %s', (why, handler, reason) => {
   it('gives no keys, but a refusal that says whose fault it is', async () => {
     const { jwks, last } = await setUp(handler)
-    await expect(jwks.load('k1')).rejects.toMatchObject({ name: 'TokenRejected', code: 'keys_unavailable' })
-    expect(last()).toMatchObject({ type: 'jwks_refresh_failed', reason, keysKept: false })
+    await expect(jwks.load('k1')).rejects.toMatchObject({
+      name: 'TokenRejected',
+      code: 'keys_unavailable',
+      where: 'header.kid',
+      setting: 'keys',
+      message: 'No key set could be read.',
+    })
+    expect(last()).toMatchObject({ type: 'jwks_refresh_failed', reason, keysKept: false, staleSeconds: 0 })
+    const status = /answers (\d+)/.exec(why)?.[1]
+    if (status !== undefined) expect(last()).toHaveProperty('status', Number(status))
+    else if (reason !== 'redirect') expect(last()).not.toHaveProperty('status')
   })
 })
 
@@ -304,6 +372,24 @@ describe('limits on fetches (row 21)', () => {
     expect(last()).toMatchObject({ keysKept: false })
   })
 
+  it('counts what operators ask for against the limits, but does not hold it back', async () => {
+    const { jwks, state } = await setUp()
+    for (let round = 0; round < 4; round++) expect(await jwks.refresh()).toBe(true)
+    expect(state.requests).toBe(4)
+    expect(await jwks.load('stray')).toBeUndefined()
+    expect(state.requests).toBe(4)
+  })
+
+  it('does not remember an id as unknown when the answer was none', async () => {
+    const { jwks, state, clock } = await setUp()
+    await jwks.refresh()
+    state.handler = (_request, response) => void response.writeHead(500).end()
+    expect(await jwks.load('k2')).toBeUndefined()
+    state.handler = answer({ keys: [first.jwk, second.jwk] })
+    clock.advance(30)
+    expect((await jwks.load('k2'))?.kid).toBe('k2')
+  })
+
   it('says once that it held one back', async () => {
     const { jwks, events } = await setUp()
     for (let index = 0; index < 50; index++) await jwks.load(`random-${index}`)
@@ -314,7 +400,8 @@ describe('limits on fetches (row 21)', () => {
   it('says what came of asking for an id that the set did not have: neither the id nor the query', async () => {
     const { jwks, state, clock, events, url } = await setUp()
     await jwks.load('k1')
-    const outcomes = (): unknown[] => events.flatMap((event) => ('outcome' in event ? [event.outcome] : []))
+    const outcomes = (): unknown[] =>
+      events.flatMap((event) => (event.type === 'jwks_unknown_kid' ? [event.outcome] : []))
     expect(outcomes()).toEqual([])
     await jwks.load('k2')
     expect(outcomes()).toEqual(['absent'])
@@ -400,6 +487,45 @@ describe('an endpoint that is down', () => {
     await until(() => last()?.type === 'jwks_refreshed')
   })
 
+  it('is told to be stale by how many seconds', async () => {
+    const { jwks, state, clock, events } = await setUp()
+    await jwks.refresh()
+    state.handler = down
+    for (const [failures, seconds] of [240, 30, 30, 30].entries()) {
+      clock.advance(seconds)
+      await until(() => events.length === failures + 2)
+      // The next turn sets the timer.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(events.flatMap((event) => ('staleSeconds' in event ? [event.staleSeconds] : []))).toEqual([0, 0, 0, 30])
+  })
+
+  it('does not let keys be used for more than a day past their age, by the wall clock either', async () => {
+    const { jwks, state, clock } = await setUp()
+    await jwks.refresh()
+    state.handler = down
+    expect(await jwks.refresh()).toBe(false)
+    clock.jump(86_400 + 299)
+    expect(jwks.get('k1')?.kid).toBe('k1')
+    clock.jump(1)
+    expect(jwks.get('k1')).toBeUndefined()
+  })
+
+  it('lets keys be used until their age and not one moment longer when nobody has tried', async () => {
+    const { jwks, clock, state } = await setUp()
+    await jwks.refresh()
+    clock.jump(299)
+    expect(jwks.get('k1')?.kid).toBe('k1')
+    clock.jump(1)
+    expect(jwks.get('k1')).toBeUndefined()
+    // Someone tries: the keys are used until that has an end.
+    state.handler = () => {}
+    const reading = jwks.refresh()
+    expect(jwks.get('k1')?.kid).toBe('k1')
+    jwks.close()
+    await reading
+  })
+
   it('does not let keys be used past their age when nobody has tried: a machine may have slept', async () => {
     const { jwks, clock, state } = await setUp()
     await jwks.refresh()
@@ -450,7 +576,8 @@ describe('the URL', () => {
     ['https://[2002:a00:1::]/', 'insecure_url'],
   ]
   it.each(refused)('may not be %s', (url, code) => {
-    expect(() => remoteJwks(url)).toThrow(expect.objectContaining({ name: 'TokensError', code }))
+    const message = expect.stringMatching(/^remoteJwks: the URL .{10,}\.$/)
+    expect(() => remoteJwks(url)).toThrow(expect.objectContaining({ name: 'TokensError', code, message }))
   })
 
   it.each([
@@ -475,14 +602,57 @@ describe('the URL', () => {
     ['a scale of 0', { demo: { scale: 0 } }],
     ['a scale above 1', { demo: { scale: 1.1 } }],
   ])('does not go with %s', (_why, options) => {
-    expect(() => remoteJwks('http://localhost/', options)).toThrow(expect.objectContaining({ code: 'bad_option' }))
+    const name = Object.keys(options)[0]
+    const message = expect.stringMatching(new RegExp(`^remoteJwks: "${name}(\\.scale)?" .{10,}`))
+    expect(() => remoteJwks('http://localhost/', options)).toThrow(
+      expect.objectContaining({ code: 'bad_option', message }),
+    )
+  })
+
+  it.each([
+    { timeoutMs: 100 },
+    { timeoutMs: 10_000 },
+    { maxBytes: 1_024 },
+    { maxBytes: 1_048_576 },
+    { demo: { scale: 1 } },
+    { allowPrivateAddresses: false },
+  ])('goes with %j', (options) => expect(() => remoteJwks('http://localhost/', options)).not.toThrow())
+})
+
+describe('the resolved options', () => {
+  const resolve = (url: string, options: RemoteJwksOptions = {}) => resolveJwksOptions(url, options, neutralFetch)
+
+  it.each<[url: string, options: RemoteJwksOptions, addresses: string]>([
+    ['https://auth.example.com/', {}, 'public'],
+    ['http://localhost/', {}, 'loopback'],
+    ['http://localhost/', { allowPrivateAddresses: true }, 'loopback'],
+    ['https://auth.example.com/', { allowPrivateAddresses: true }, 'any'],
+    ['http://auth.example.com/', { [allowInsecureIssuer]: true }, 'any'],
+  ])('for %s with %j allow %s addresses', (url, options, addresses) => {
+    expect(resolve(url, options)).toMatchObject({ addresses, fetchDocument: neutralFetch })
+  })
+
+  it('are these unless it is said otherwise, and the ages of a demo times its scale', () => {
+    const fixed = { timeoutMs: 3_000, maxBytes: 65_536, refreshAt: 0.8, burst: 2, unknownKids: 1_024 }
+    const ages = {
+      defaultAgeMs: 300,
+      leastAgeMs: 30,
+      mostAgeMs: 3_600,
+      staleMs: 86_400,
+      refillMs: 30,
+      unknownKidMs: 60,
+    }
+    const times = (factor: number) => Object.fromEntries(Object.entries(ages).map(([name, s]) => [name, s * factor]))
+    expect(resolve('http://localhost/').limits).toEqual({ ...fixed, ...times(1000) })
+    expect(resolve('http://localhost/', { demo: { scale: 0.5 } }).limits).toEqual({ ...fixed, ...times(500) })
   })
 })
 
 describe('a demo', () => {
   it('is for loopback only', () => {
+    const message = expect.stringContaining('"demo" is for loopback')
     expect(() => remoteJwks('https://auth.example.com/', { demo: { scale: 0.01 } })).toThrow(
-      expect.objectContaining({ code: 'bad_option' }),
+      expect.objectContaining({ code: 'bad_option', message }),
     )
   })
 
