@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { cleanLines } from './clean-text.ts'
+import { addBackup } from './commands/backup.ts'
 import { addClients } from './commands/clients.ts'
 import { addConsumers } from './commands/consumers.ts'
+import { addDb } from './commands/db.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addInit } from './commands/init.ts'
@@ -58,6 +60,8 @@ function buildProgram(io: CliIo, bind: Bind): Command {
   addToken(program, bind)
   addExplain(program, bind)
   addConsumers(program, bind)
+  addBackup(program, bind)
+  addDb(program, bind)
   return program
 }
 

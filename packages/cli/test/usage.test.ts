@@ -27,6 +27,9 @@ const commands = [
   ['explain'],
   ['consumers', 'check'],
   ['consumers', 'matrix'],
+  ['backup'],
+  ['restore'],
+  ['db', 'copy'],
 ]
 
 describe('help', () => {
@@ -77,6 +80,8 @@ describe('wrong usage', () => {
     ['a profile that is none', ['explain', '--profile', 'okta'], /Allowed choices/u],
     ['a profile for our own tokens', ['explain', '--profile', 'auth0'], /needs --issuer/u],
     ['writing and checking', ['consumers', 'matrix', '--write', '--check'], /exclude each other/u],
+    ['a backup to nowhere', ['backup'], /missing required argument 'file'/u],
+    ['a copy to nowhere', ['db', 'copy'], /required option '--to <address>' not specified/u],
     ['a configuration without a name', ['doctor', '--config'], /argument missing/u],
   ]
   it.each(wrong)('%s exits with 2', async (_what, argv, says) => {

@@ -9,6 +9,7 @@ import {
 } from '@countersign/storage/backup'
 import { type Clock, systemClock } from '@countersign/tokens'
 import { ensureOwnDirectories } from './data-dir.ts'
+import { readPassword } from './open-database.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
 
 /** Who asks for it, for the audit log. */
@@ -26,7 +27,12 @@ export interface BackUpOptions {
 
 /** The database of a configuration, for copies of it. @throws StorageError */
 export function databaseOf(config: ResolvedConfig): Promise<PortableDatabase> {
-  return portableDatabase(`sqlite:${config.databaseFile}`)
+  return databaseAt(config.databaseUrl ?? `sqlite:${config.databaseFile}`, config.databasePasswordFile)
+}
+
+/** @param passwordFile its first line counts instead of the URL's password */
+export function databaseAt(address: string, passwordFile: string | undefined): Promise<PortableDatabase> {
+  return portableDatabase(address, passwordFile === undefined ? {} : { password: () => readPassword(passwordFile) })
 }
 
 /**
@@ -41,7 +47,7 @@ export async function backUpService(
   { actor = { type: 'operator' }, clock = systemClock, onProgress }: BackUpOptions = {},
 ): Promise<BackupContents> {
   const database = await databaseOf(config)
-  await recordCopy(config, 'store.backup', actor, file)
+  await recordCopy(config, 'store.backup', actor, basename(file))
   return await createBackup(database, file, {
     now: clock.now(),
     ...(onProgress === undefined ? {} : { onProgress }),
@@ -53,12 +59,12 @@ export async function recordCopy(
   config: ResolvedConfig,
   action: 'store.backup' | 'store.restore' | 'store.copy',
   actor: Operator,
-  file: string,
+  what: string,
 ): Promise<void> {
   await ensureOwnDirectories(config)
   const audit = await openAuditLog(config.auditFile)
   try {
-    await audit.record({ action, outcome: 'allowed', actor, target: { type: 'store', id: basename(file) } })
+    await audit.record({ action, outcome: 'allowed', actor, target: { type: 'store', id: what } })
   } finally {
     await audit.close()
   }

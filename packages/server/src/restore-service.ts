@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Issuer } from '@countersign/issuer'
 import { inspectBackup, type Restored, restoreBackup } from '@countersign/storage/backup'
 import { systemClock } from '@countersign/tokens'
@@ -50,7 +51,7 @@ export async function restoreService(
   const changes = await readChanges(options.auditFiles ?? [config.auditFile], contents.createdAt)
   const restored = await restoreBackup(file, await databaseOf(config), {
     now: clock.now(),
-    beforeChange: () => recordCopy(config, 'store.restore', actor, file),
+    beforeChange: () => recordCopy(config, 'store.restore', actor, basename(file)),
     revokedKeys: (changes ?? []).flatMap(({ action, id, ring }) => {
       return action === 'key.revoke' && ring !== feedRingName ? [id] : []
     }),
