@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { logLevels } from '@countersign/observability'
+import { ConfigError } from '@countersign-apps/kit'
 import { z } from 'zod'
 import { commandEnvironment } from './commands/environment.ts'
 import { isLoopback } from './own-names.ts'
@@ -78,16 +79,6 @@ export interface CmuxConfig {
   /** Proxies in front that append to X-Forwarded-For. */
   readonly proxyHops: number
   readonly logLevel: (typeof logLevels)[number]
-}
-
-/** What is wrong with the environment, a line each. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly lines: readonly string[]
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'))
-    this.lines = lines
-  }
 }
 
 /**

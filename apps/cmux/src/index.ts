@@ -1,2 +1,2 @@
-export { type CmuxConfig, ConfigError, readConfig } from './config.ts'
+export { type CmuxConfig, readConfig } from './config.ts'
 export { type RunningCmux, type StartOptions, startCmux } from './start-cmux.ts'

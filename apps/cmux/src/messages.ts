@@ -1,9 +1,9 @@
 import type { Connection, Message, WebSocketAuth } from '@countersign/websocket/server'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import type { Commands } from './commands/commands.ts'
 import type { Scope } from './consumer.ts'
 import type { Feed } from './feed.ts'
-import { Problem } from './problem.ts'
 import { commandShape, noteShape } from './routes.ts'
 
 /** Who may say what over the WebSocket; anything else is refused. */

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import type { RequestHandler } from 'express'
-import { Problem } from './problem.ts'
 
 /** The names that this cmux answers to, and the origins of its own pages. */
 export interface OwnNames {
@@ -31,11 +30,10 @@ export function ownNames(
  * the name in Host gives it away.
  */
 export function refuseOtherHosts(hosts: ReadonlySet<string>): RequestHandler {
-  return (req, _res, next) => {
-    if (!hosts.has(req.headers.host?.toLowerCase() ?? '')) {
-      throw new Problem('wrong_host', 'This is not the host that the request names.')
-    }
-    next()
+  return (req, res, next) => {
+    if (hosts.has(req.headers.host?.toLowerCase() ?? '')) next()
+    else
+      res.status(421).json({ error: 'wrong_host', error_description: 'This is not the host that the request names.' })
   }
 }
 

@@ -1,10 +1,9 @@
 import type { AuthRouter, ExpressAuth } from '@countersign/express'
+import { jsonBody, Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import type { Commands } from './commands/commands.ts'
 import type { Scope } from './consumer.ts'
 import type { Feed } from './feed.ts'
-import { jsonBody } from './json-body.ts'
-import { Problem } from './problem.ts'
 
 /** One line; nothing that a terminal would take for an order. */
 export const noteShape = z.strictObject({
@@ -15,6 +14,9 @@ export const noteShape = z.strictObject({
     .regex(/^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u, 'expected text without control characters'),
 })
 export const commandShape = z.strictObject({ argv: z.unknown() })
+
+/** What the largest command needs, as JSON. */
+const mostBytes = 65_536
 
 const number = z
   .string()
@@ -39,14 +41,14 @@ export function routes(
   router.get('/feed', 'service', (req, res) => {
     res.json(feed.page(Problem.parse(pageShape, { ...req.query })))
   })
-  router.post('/feed', 'service', ...jsonBody, (req, res) => {
+  router.post('/feed', 'service', ...jsonBody(mostBytes), (req, res) => {
     const { id } = feed.append({ type: 'note', text: Problem.parse(noteShape, req.body).text })
     res.status(201).json({ id })
   })
   router.get('/commands', 'admin', (_req, res) => {
     res.json({ commands: commands.list() })
   })
-  router.post('/commands', 'admin', ...jsonBody, (req, res) => {
+  router.post('/commands', 'admin', ...jsonBody(mostBytes), (req, res) => {
     res.status(202).json(commands.run(Problem.parse(commandShape, req.body).argv))
   })
   router.delete('/commands/:id', 'admin', (req, res) => {

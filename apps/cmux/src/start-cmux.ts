@@ -3,6 +3,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { dirname } from 'node:path'
 import { createGuard } from '@countersign/guard'
+import { isKeysError } from '@countersign/keys'
 import { createLogger, createMetrics, createReporter } from '@countersign/observability'
 import {
   createDataDir,
@@ -14,9 +15,9 @@ import {
   type TokenServiceParts,
 } from '@countersign/server'
 import { createVerifier, systemClock } from '@countersign/tokens'
+import { ConfigError } from '@countersign-apps/kit'
 import { createCommands } from './commands/commands.ts'
 import type { CmuxConfig } from './config.ts'
-import { ConfigError } from './config.ts'
 import { consumer, consumers, maxOverlapSeconds } from './consumer.ts'
 import { createCmux } from './create-cmux.ts'
 import { createFeed } from './feed.ts'
@@ -40,7 +41,7 @@ export interface RunningCmux {
 
 /**
  * Starts cmux: its own token service over SQLite, the guard in front of everything, the page, the feed and the commands.
- * @throws ConfigError for files and folders that cannot be used; IssuerError `weak_password`, `already_disabled`; what
+ * @throws ConfigError for files and folders that cannot be used, and for the data of another address; IssuerError `weak_password`, `already_disabled`; what
  * the parts throw. Nothing stays open then.
  */
 export async function startCmux(
@@ -129,7 +130,13 @@ async function openTokens(
     { baseDir: process.cwd() },
   )
   if (!existsSync(resolved.kekFile) && !existsSync(resolved.databaseFile)) await makeDataDir(resolved)
-  return openTokenService(resolved, { scheduler: true, report })
+  try {
+    return await openTokenService(resolved, { scheduler: true, report })
+  } catch (error) {
+    if (!isKeysError(error) || error.code !== 'ring_mismatch') throw error
+    const what = `${config.dataDir} belongs to a cmux at another address than ${issuer}`
+    throw new ConfigError([`CMUX_DATA_DIR: ${what}: go back to that address, or begin anew in another folder`])
+  }
 }
 
 async function makeDataDir(resolved: ResolvedConfig): Promise<void> {

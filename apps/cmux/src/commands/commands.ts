@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import type { CommandEnd, Feed } from '../feed.ts'
-import { Problem } from '../problem.ts'
 import { OutputText } from './output.ts'
 
 export interface CommandLimits {

@@ -1,14 +1,10 @@
 import { closeSync, readSync } from 'node:fs'
+import { ConfigError } from '@countersign-apps/kit'
 
 export const passwordVariable = 'CMUX_AUTH_PASSWORD'
 export const descriptorVariable = 'CMUX_AUTH_PASSWORD_FD'
 
 const mostBytes = 8_192
-
-/** Why there is no password to be had. */
-export class PasswordError extends Error {
-  override readonly name = 'PasswordError'
-}
 
 /**
  * Runs this program anew, as the same process, with the password in a pipe instead of its environment.
@@ -36,14 +32,14 @@ exec "$@"`
 /**
  * The password of the file descriptor that the environment names, which is read to its end and closed.
  * @returns undefined if none is named
- * @throws PasswordError
+ * @throws ConfigError
  */
 export function takePassword(variables: NodeJS.ProcessEnv = process.env): string | undefined {
   const named = variables[descriptorVariable]
   delete variables[descriptorVariable]
   if (named === undefined || named === '') return undefined
   if (!/^(?:0|[3-9]|\d{2,4})$/.test(named)) {
-    throw new PasswordError(`${descriptorVariable}: expected the number of a file descriptor, 0 or from 3 on`)
+    throw new ConfigError([`${descriptorVariable}: expected the number of a file descriptor, 0 or from 3 on`])
   }
   const text = readAll(Number(named))
   // What writes a line ends it; the password itself may begin and end with anything.
@@ -59,11 +55,11 @@ function readAll(descriptor: number): string {
       if (read === 0) break
       size += read
     }
-    if (size > mostBytes) throw new PasswordError(`${descriptorVariable}: more than ${mostBytes} bytes`)
+    if (size > mostBytes) throw new ConfigError([`${descriptorVariable}: more than ${mostBytes} bytes`])
     return bytes.toString('utf8', 0, size)
   } catch (error) {
-    if (error instanceof PasswordError) throw error
-    throw new PasswordError(`${descriptorVariable}: descriptor ${descriptor} cannot be read`, { cause: error })
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError([`${descriptorVariable}: descriptor ${descriptor} cannot be read`])
   } finally {
     bytes.fill(0)
     try {
