@@ -1,6 +1,12 @@
 import { type RejectionCode, rejectionCodes } from '@countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { challenge, protectedResourceMetadata, resourceMetadataUrl, statusOf } from '../src/http.ts'
+import {
+  type ChallengeOptions,
+  challenge,
+  protectedResourceMetadata,
+  resourceMetadataUrl,
+  statusOf,
+} from '../src/http.ts'
 import { createGuard } from '../src/index.ts'
 
 const statuses: Partial<Record<RejectionCode, number>> = {
@@ -8,6 +14,18 @@ const statuses: Partial<Record<RejectionCode, number>> = {
   insufficient_scope: 403,
   keys_unavailable: 503,
   revocations_stale: 503,
+}
+
+const invalid = ['invalid_token', 'The access token is not accepted']
+const later = ['temporarily_unavailable', 'Try again later']
+/** What is told to the caller. */
+const words: Partial<Record<RejectionCode, string[]>> = {
+  no_token: ['unauthorized', 'An access token is needed'],
+  invalid_request: ['invalid_request', 'Send exactly one access token, in the Authorization header'],
+  expired: ['invalid_token', 'The access token expired'],
+  insufficient_scope: ['insufficient_scope', 'The access token lacks a scope'],
+  keys_unavailable: later,
+  revocations_stale: later,
 }
 
 describe('challenge', () => {
@@ -18,7 +36,8 @@ describe('challenge', () => {
     expect(headers['Cache-Control']).toBe('no-store')
     expect('WWW-Authenticate' in headers).toBe(status !== 503)
     expect('Retry-After' in headers).toBe(status === 503)
-    expect(body.error).toMatch(/^[a-z_]+$/)
+    expect([body.error, body.error_description]).toEqual(words[code] ?? invalid)
+    expect(headers['Content-Type']).toBe('application/json')
   })
 
   it('names no error where there was no token', () => {
@@ -61,7 +80,23 @@ describe('challenge', () => {
     ).not.toContain('scope=')
   })
 
+  it('leaves scopes out past 1,024 characters, and takes the rest to its bound', () => {
+    const headerOf = (options: ChallengeOptions) =>
+      challenge({ admitted: false, code: 'insufficient_scope' }, options).headers['WWW-Authenticate']
+    expect(headerOf({ scopes: ['s'.repeat(1024)] })).toContain(`scope="${'s'.repeat(1024)}"`)
+    expect(headerOf({ scopes: ['s'.repeat(1025)] })).not.toContain('scope="')
+    expect(headerOf({ scopes: [] })).not.toContain('scope="')
+    const printable = ` !#$%&'()*+,-./09:;<=>?@AZ[]^_az{|}~`
+    expect(headerOf({ realm: printable })).toContain(`realm="${printable}"`)
+    expect(headerOf({ realm: 'r'.repeat(128) })).toContain('r'.repeat(128))
+    const resourceMetadata = `https://a.example/${'p'.repeat(622)}`
+    expect(headerOf({ resourceMetadata })).toContain(`resource_metadata="${resourceMetadata}"`)
+    expect(() => headerOf({ resourceMetadata: `${resourceMetadata}p` })).toThrow(/resource_metadata/)
+  })
+
   it.each([
+    ['a character that does not print', { realm: 'a\x7f' }],
+    ['a letter outside ASCII', { realm: 'é' }],
     ['a quote', { realm: 'a"b' }],
     ['a backslash', { realm: 'a\\b' }],
     ['a line break', { realm: 'a\r\nSet-Cookie: x' }],
@@ -95,6 +130,38 @@ describe('protected resource metadata', () => {
     ['http://127.0.0.1:4610', 'http://127.0.0.1:4610/.well-known/oauth-protected-resource'],
   ])('of %s lies at %s', (resource, url) => {
     expect(resourceMetadataUrl(createGuard({ verifier, resource }))).toBe(url)
+  })
+
+  it('says no more than the guard knows', () => {
+    const resource = 'http://localhost:4610/api'
+    expect(protectedResourceMetadata(createGuard({ verifier, resource }))).toEqual({
+      resource,
+      bearer_methods_supported: ['header'],
+    })
+  })
+
+  it.each([
+    ['http://localhost', true],
+    ['http://[::1]:4610', true],
+    ['http://127.255.0.1', true],
+    [`https://a.example/${'p'.repeat(494)}`, true],
+    [`https://a.example/${'p'.repeat(495)}`, false],
+    ['http://localhost.example.com', false],
+    ['http://mylocalhost', false],
+    ['http://127.0.0.1.example.com', false],
+    ['ftp://localhost', false],
+    ['https://user@a.example', false],
+    ['https://:secret@a.example', false],
+    ['https://a.example/#x', false],
+    ['https://a.example/?', false],
+    ['', false],
+  ])('takes %s for a resource: %s', (resource, isTaken) => {
+    const make = () => createGuard({ verifier, resource })
+    if (isTaken) expect(make().resource).toBe(resource)
+    else
+      expect(make).toThrow(
+        expect.objectContaining({ code: 'bad_option', message: expect.stringContaining('`resource`') }),
+      )
   })
 
   it('is refused by a guard that does not know its resource', () => {
