@@ -45,9 +45,11 @@ export async function startProxy(to: { readonly host: string; readonly port: num
       upstream.write(chunk)
       if (fatal === undefined || !chunk.includes(fatal)) return
       fatal = undefined
-      client.resetAndDestroy()
       // The server gets all of it, and answers into the void.
+      pairs.delete(pair)
+      client.removeAllListeners('close')
       upstream.end()
+      client.resetAndDestroy()
     })
     upstream.on('data', (chunk) => {
       if (!client.destroyed) client.write(chunk)

@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly durable?: boolean
   /** More settings, such as `{ max_connections: '20' }`. */
   readonly settings?: Readonly<Record<string, string>>
+  /** PEM; the server then takes TLS as well. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   /** Where the data goes. @default the system's temporary folder */
   readonly directory?: string
 }
@@ -122,6 +124,7 @@ class Server implements PostgresServer {
       wal_level: 'replica',
       hot_standby: 'on',
       ...durability,
+      ...this.#tls(),
       ...this.#options.settings,
     }
     this.#settings('postgresql.conf', settings)
@@ -186,6 +189,15 @@ class Server implements PostgresServer {
     await this.stop('immediate')
     process.off('exit', this.#atExit)
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  #tls(): Readonly<Record<string, string>> {
+    const { tls } = this.#options
+    if (tls === undefined) return {}
+    this.#write('server.crt', tls.cert)
+    this.#write('server.key', tls.key)
+    chmodSync(join(this.#data, 'server.key'), 0o600)
+    return { ssl: 'on' }
   }
 
   #own(path: string): void {

@@ -172,4 +172,24 @@ export const migrations: readonly Migration[] = [
       CREATE TRIGGER announce AFTER UPDATE OR DELETE ON clients FOR EACH STATEMENT EXECUTE FUNCTION announce();
     `,
   },
+  {
+    name: 'credentials',
+    sql: `
+      CREATE TABLE credential_store (
+        id int8 PRIMARY KEY CHECK (id = 1),
+        identity text NOT NULL
+      );
+      INSERT INTO credential_store (id, identity) VALUES (1, replace(gen_random_uuid()::text, '-', ''));
+
+      CREATE TABLE credentials (
+        owner text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        version int8 NOT NULL,
+        created_at int8 NOT NULL,
+        updated_at int8 NOT NULL,
+        sealed text NOT NULL,
+        PRIMARY KEY (owner, name)
+      );
+    `,
+  },
 ]

@@ -1,3 +1,4 @@
+import { describeCredentialStore } from '@countersign/credentials/testing'
 import { describeIssuerStores } from '@countersign/issuer/testing'
 import { describeKeyRingStore, type StoreUnderTest } from '@countersign/keys/testing'
 import { describe, it } from 'vitest'
@@ -33,3 +34,4 @@ function open<K extends keyof Stores>(port: K): () => Promise<StoreUnderTest<Sto
 const runner = { describe, it: it.concurrent }
 describeKeyRingStore('openPostgres', open('keys'), runner)
 describeIssuerStores('openPostgres', open('issuer'), runner)
+describeCredentialStore('openPostgres', open('credentials'), runner)

@@ -1,0 +1,248 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type PostgresServer, query, startProxy, startServer } from '@countersign-tooling/postgres'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { openPostgres, type PostgresDatabase, type PostgresEvent, type PostgresOptions } from '../../src/postgres.ts'
+import { client, issued, NOW, refresh, session, user } from '../records.ts'
+import { databaseUrl, newSchema } from './support.ts'
+
+const UNTIL = NOW + 720
+
+async function open(url: string, options: PostgresOptions = {}): Promise<PostgresDatabase> {
+  const database = await openPostgres(url, options)
+  onTestFinished(() => database.close())
+  return database
+}
+
+/** Writes until told to stop. @returns the `jti`s that were acknowledged, and what failed */
+function writeOn(database: PostgresDatabase, prefix: string): () => Promise<{ done: string[]; failed: unknown[] }> {
+  const done: string[] = []
+  const failed: unknown[] = []
+  let isOver = false
+  const walk = async (walker: number): Promise<void> => {
+    for (let i = 0; !isOver; i++) {
+      const jti = `${prefix}/${walker}/${i}`
+      try {
+        await database.stores.issuer.issued.add(issued(jti))
+        done.push(jti)
+        // Every now and then one that is a transaction of several statements.
+        if (i % 4 === 0 && (await database.stores.issuer.issued.revoke(jti, NOW, UNTIL))) done.push(`${jti} revoked`)
+      } catch (error) {
+        failed.push(error)
+        await sleep(5)
+      }
+    }
+  }
+  const walkers = Array.from({ length: 8 }, (_, i) => walk(i))
+  return async () => {
+    isOver = true
+    await Promise.all(walkers)
+    return { done, failed }
+  }
+}
+
+/** What was acknowledged and is not there. */
+async function lost(database: PostgresDatabase, done: readonly string[]): Promise<readonly string[]> {
+  const { entries } = await database.stores.issuer.revocations.snapshot()
+  const revoked = new Set(entries.map((entry) => ('id' in entry ? entry.id : '')))
+  const found = await Promise.all(
+    done.map(async (what) => {
+      const [jti = '', isRevoked] = what.split(' ')
+      if (isRevoked !== undefined) return revoked.has(jti)
+      return (await database.stores.issuer.issued.status(jti)) !== undefined
+    }),
+  )
+  return done.filter((_, i) => found[i] !== true)
+}
+
+describe('a server of its own', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startServer({ durable: true })
+  })
+  afterAll(() => server.end())
+
+  it('loses nothing that was acknowledged when the server crashes, and goes on', { timeout: 60_000 }, async () => {
+    const events: PostgresEvent[] = []
+    const database = await open(server.url(), { onEvent: (event) => events.push(event), busyTimeoutMs: 10_000 })
+    const stop = writeOn(database, 'crash')
+    for (let round = 0; round < 2; round++) {
+      await sleep(200)
+      await server.stop('immediate')
+      await sleep(100)
+      await server.start()
+    }
+    await sleep(200)
+    const { done, failed } = await stop()
+    expect(done.length).toBeGreaterThan(50)
+    expect(await lost(database, done)).toEqual([])
+    // Calls waited for the server. Only of a commit that was under way nobody can tell.
+    expect(
+      failed.map((error) => (error as { code: unknown }).code).filter((code) => code !== 'outcome_unknown'),
+    ).toEqual([])
+    expect(events.filter(({ type }) => type === 'disconnected').length).toBeLessThanOrEqual(2)
+    expect(events.at(-1)?.type).toBe('connected')
+  })
+
+  it('follows the primary when a replica takes its place', { timeout: 60_000 }, async () => {
+    const replica = await server.replica()
+    onTestFinished(() => replica.end())
+    // Commits wait for the replica, as where nothing may be lost.
+    await query(server.url(), "ALTER SYSTEM SET synchronous_standby_names = '*'", 'SELECT pg_reload_conf()')
+    const both = `postgres://postgres@${server.host}:${server.port},${replica.host}:${replica.port}/postgres`
+    const places: number[] = []
+    const database = await open(both, {
+      schema: 'failover',
+      busyTimeoutMs: 15_000,
+      onEvent: (event) => event.type === 'connected' && places.push(event.port),
+    })
+    const stop = writeOn(database, 'failover')
+    await sleep(300)
+    await server.stop('immediate')
+    await replica.promote()
+    await sleep(300)
+    const { done, failed } = await stop()
+    expect(done.length).toBeGreaterThan(20)
+    expect(await lost(database, done)).toEqual([])
+    expect(
+      failed.map((error) => (error as { code: unknown }).code).filter((code) => code !== 'outcome_unknown'),
+    ).toEqual([])
+    expect(places).toEqual([server.port, replica.port])
+    await server.start()
+  })
+
+  it('takes no standby for a server', { timeout: 60_000 }, async () => {
+    await query(server.url(), 'ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()')
+    const replica = await server.replica()
+    onTestFinished(() => replica.end())
+    await expect(openPostgres(replica.url(), { busyTimeoutMs: 200 })).rejects.toMatchObject({ code: 'read_only' })
+  })
+
+  it('is not ready once the server is read-only', async () => {
+    await query(server.url(), 'CREATE DATABASE demoted')
+    const database = await open(server.url('demoted'), { busyTimeoutMs: 200 })
+    await database.check()
+    await query(
+      server.url(),
+      'ALTER DATABASE demoted SET default_transaction_read_only = on',
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'demoted'",
+    )
+    await expect(database.check()).rejects.toMatchObject({ code: 'read_only' })
+    await query(server.url(), 'ALTER DATABASE demoted RESET default_transaction_read_only')
+    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+  })
+})
+
+describe('the network', () => {
+  const through = async (options: PostgresOptions = {}) => {
+    const direct = new URL(await databaseUrl())
+    const proxy = await startProxy({ host: direct.hostname, port: Number(direct.port) })
+    onTestFinished(() => proxy.close())
+    const events: PostgresEvent['type'][] = []
+    const schema = newSchema()
+    const database = await open(`postgres://postgres@${proxy.host}:${proxy.port}${direct.pathname}`, {
+      schema,
+      busyTimeoutMs: 300,
+      statementTimeoutMs: 300,
+      connectTimeoutMs: 300,
+      pollIntervalMs: 50,
+      onEvent: ({ type }) => events.push(type),
+      ...options,
+    })
+    return { proxy, database, events, schema, directly: direct.href }
+  }
+
+  it('is cut: calls fail in time, nothing crashes, and all goes on afterwards', async () => {
+    const { proxy, database, events } = await through()
+    const { issuer } = database.stores
+    let calls = 0
+    database.onChange(() => calls++)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => issuer.issued.add(issued(`before ${i}`))))
+    await expect.poll(() => proxy.connections).toBeGreaterThan(1)
+    // Idle connections end as well as the one that listens.
+    proxy.cut()
+    await expect(database.check()).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(issuer.issued.add(issued('cut'))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(issuer.users.byId('ada')).rejects.toMatchObject({ code: 'unavailable' })
+    proxy.resume()
+    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+    await issuer.issued.add(issued('after'))
+    expect(events.filter((type) => type !== 'migrated' && type !== 'not_durable')).toEqual([
+      'connected',
+      'disconnected',
+      'connected',
+    ])
+    const before = calls
+    await issuer.issued.revoke('after', NOW, UNTIL)
+    await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(before)
+  })
+
+  it('waits for the server as long as a call may', async () => {
+    const { proxy, database } = await through({ busyTimeoutMs: 5_000 })
+    proxy.cut()
+    const waiting = database.stores.issuer.issued.add(issued('patient'))
+    await sleep(100)
+    proxy.resume()
+    await waiting
+    expect(await database.stores.issuer.issued.status('patient')).toBeDefined()
+  })
+
+  it('stalls without a word: calls fail in time', { timeout: 30_000 }, async () => {
+    const { proxy, database } = await through()
+    await database.check()
+    proxy.stall()
+    const startedMs = performance.now()
+    await expect(database.check()).rejects.toMatchObject({ code: 'unavailable' })
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
+    proxy.resume()
+    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+  })
+
+  it('is cut during COMMIT: says that it does not know', async () => {
+    const { proxy, database, directly, schema } = await through({ maxConnections: 1 })
+    const { issuer } = database.stores
+    await issuer.users.add(user)
+    await issuer.clients.add(client)
+    const entry = { session: session('one'), refresh: refresh('one/0', 'one'), issued: issued('one') }
+    await issuer.sessions.open(entry)
+    // As it is on the wire; READ COMMITTED is another matter.
+    proxy.cutAfter('COMMIT\0')
+    await expect(issuer.sessions.end('one', 'revoked', NOW, UNTIL)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    const direct = await open(directly, { schema })
+    await expect.poll(async () => (await direct.stores.issuer.sessions.byId('one'))?.endReason).toBe('revoked')
+  })
+
+  it('is cut while rows of tokens are stored: finds out, and stores each once', async () => {
+    const { proxy, database } = await through({ busyTimeoutMs: 5_000, maxConnections: 2 })
+    const { issued: tokens } = database.stores.issuer
+    await tokens.add(issued('taken'))
+    for (const lists of [['alone'], ['first', 'second', 'third'], ['fourth', 'taken', 'fifth']]) {
+      proxy.cutAfter(lists[0] as string)
+      const settled = await Promise.allSettled(
+        lists.map((jti) => tokens.add(issued(jti, jti === 'taken' ? 'other' : 'session'))),
+      )
+      expect(settled.map(({ status }) => status)).toEqual(
+        lists.map((jti) => (jti === 'taken' ? 'rejected' : 'fulfilled')),
+      )
+      for (const jti of lists) expect(await tokens.status(jti)).toBeDefined()
+    }
+  })
+
+  it('says what a server is not there for', { timeout: 30_000 }, async () => {
+    const { proxy, directly } = await through()
+    const to = (change: (url: URL) => void): string => {
+      const url = new URL(directly)
+      change(url)
+      return url.href
+    }
+    proxy.cut()
+    const cases: [url: string, code: string][] = [
+      [to((url) => void (url.port = `${proxy.port}`)), 'unavailable'],
+      [to((url) => void (url.pathname = '/nobody-made-it')), 'cannot_open'],
+      [to((url) => void (url.search = '?sslmode=require')), 'cannot_open'],
+      [to((url) => void (url.search = '?sslmode=verify-full')), 'cannot_open'],
+    ]
+    for (const [url, code] of cases) {
+      await expect(openPostgres(url, { busyTimeoutMs: 200 }), url).rejects.toMatchObject({ code })
+    }
+  })
+})
