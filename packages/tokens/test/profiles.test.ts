@@ -5,14 +5,16 @@ import {
   betterAuth,
   clerk,
   createVerifier,
+  isRejection,
   keycloak,
   oidcProvider,
   type Principal,
   type Profile,
+  rfc9068,
   staticKeys,
 } from '../src/index.ts'
 import { FakeClock } from './support/fake-clock.ts'
-import { base64url, NOW } from './support/issuer.ts'
+import { base64url, ed25519Key, goodClaims, NOW } from './support/issuer.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'r', alg: 'RS256', use: 'sig' }
@@ -159,6 +161,166 @@ describe('what no profile lets in', () => {
     expect(() => verify(name, {}, { typ: 'logout+jwt' })).toThrow(refused('wrong_type', 'header.typ'))
     expect(() => verify(name, {}, { typ: undefined })).toThrow(refused('wrong_type', 'header.typ'))
     expect(() => verify(name, {}, { alg: 'none' })).toThrow(refused('unsupported_alg', 'header.alg'))
+  })
+})
+
+/** Every profile in the same dimensions, as its documentation says it. */
+interface Documented {
+  readonly algorithms: readonly string[]
+  /** Accepted `typ`; the empty string is a header without one. */
+  readonly types: readonly string[]
+  /** Claims that a token may be without. */
+  readonly missing: readonly string[]
+  /** Claims by which another kind of token is known. */
+  readonly foreign: readonly string[]
+  /** Where the client may stand. */
+  readonly client: readonly string[]
+  readonly audienceList: boolean
+  readonly organization: boolean
+}
+const foreign = ['nonce', 'at_hash', 'c_hash', 'events']
+const documented: [profile: Profile, its: Documented][] = [
+  [
+    rfc9068,
+    {
+      algorithms: ['EdDSA', 'Ed25519'],
+      types: ['at+jwt'],
+      missing: [],
+      foreign: [],
+      client: ['client_id'],
+      audienceList: false,
+      organization: true,
+    },
+  ],
+  [
+    auth0,
+    {
+      algorithms: ['RS256'],
+      types: ['at+jwt', 'jwt'],
+      missing: ['jti', 'scope'],
+      foreign,
+      client: ['client_id', 'azp'],
+      audienceList: true,
+      organization: true,
+    },
+  ],
+  [
+    betterAuth,
+    {
+      algorithms: ['EdDSA', 'ES256', 'RS256'],
+      types: ['', 'jwt', 'at+jwt'],
+      missing: ['jti', 'scope', 'client_id'],
+      foreign,
+      client: ['client_id', 'azp'],
+      audienceList: false,
+      organization: false,
+    },
+  ],
+  [
+    keycloak,
+    {
+      algorithms: ['EdDSA', 'ES256', 'RS256'],
+      types: ['at+jwt', 'jwt'],
+      missing: ['scope'],
+      foreign,
+      client: ['client_id', 'azp'],
+      audienceList: true,
+      organization: false,
+    },
+  ],
+  [
+    oidcProvider,
+    {
+      algorithms: ['EdDSA', 'Ed25519', 'ES256', 'PS256', 'RS256'],
+      types: ['at+jwt'],
+      missing: ['scope'],
+      foreign: [],
+      client: ['client_id'],
+      audienceList: false,
+      organization: false,
+    },
+  ],
+  [
+    clerk,
+    {
+      algorithms: ['RS256'],
+      types: ['jwt'],
+      missing: ['aud', 'jti', 'scope', 'client_id'],
+      foreign,
+      client: [],
+      audienceList: true,
+      organization: false,
+    },
+  ],
+]
+
+describe.each(documented)('the profile $name, in every dimension', (profile, its) => {
+  const ed = ed25519Key('ed')
+  const keys = staticKeys({ keys: [jwk, ed.jwk] })
+  const audience = 'agent-api'
+  const good = { ...goodClaims, ...(profile === clerk && { azp: audience }), ...profile.required }
+  const judge = (change: Record<string, unknown> = {}, header: Record<string, unknown> = {}): Principal | unknown[] => {
+    const usual = its.algorithms.includes('RS256') ? { alg: 'RS256', kid: 'r' } : { alg: 'EdDSA', kid: 'ed' }
+    const head = { ...usual, typ: its.types.includes('jwt') ? 'JWT' : 'at+jwt', ...header }
+    const input = Buffer.from(`${base64url(head)}.${base64url({ ...good, ...change })}`)
+    const signature = usual.kid === 'r' ? sign('sha256', input, rsa.privateKey) : sign(null, input, ed.privateKey)
+    const options = { issuer: goodClaims.iss, audience, keys, profile, clock: new FakeClock() }
+    try {
+      return createVerifier(options).verifySync(`${input}.${signature.toString('base64url')}`)
+    } catch (error) {
+      if (!isRejection(error)) throw error
+      return [error.code, error.where, error.setting]
+    }
+  }
+  const accepts = (change: Record<string, unknown>, header: Record<string, unknown> = {}): boolean =>
+    !Array.isArray(judge(change, header))
+
+  it('accepts a good token', () => expect(judge()).toMatchObject({ subject: 'user_1', audience }))
+
+  it('has its algorithms on the list, and no others', () => {
+    const all = [
+      'EdDSA',
+      'Ed25519',
+      ...['ES', 'PS', 'RS'].flatMap((kind) => [`${kind}256`, `${kind}384`, `${kind}512`]),
+    ]
+    const unlisted = ['unsupported_alg', 'header.alg', 'algorithms']
+    const listed = all.filter((alg) => JSON.stringify(judge({}, { alg })) !== JSON.stringify(unlisted))
+    expect(listed).toEqual(its.algorithms)
+  })
+
+  it('takes its types', () => {
+    const all = ['', 'jwt', 'at+jwt', 'logout+jwt', 'dpop+jwt', 'text']
+    expect(all.filter((typ) => accepts({}, { typ: typ || undefined }))).toEqual(
+      all.filter((typ) => its.types.includes(typ)),
+    )
+  })
+
+  it('goes without what its issuer leaves out, and without nothing else', () => {
+    const all = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope']
+    expect(all.filter((name) => accepts({ [name]: undefined }))).toEqual(
+      all.filter((name) => its.missing.includes(name)),
+    )
+  })
+
+  it('knows other kinds of token by their claims', () => {
+    for (const name of foreign) {
+      const verdict = its.foreign.includes(name) ? ['wrong_type', `claims.${name}`, 'profile'] : { subject: 'user_1' }
+      expect(judge({ [name]: 'x' })).toMatchObject(verdict)
+    }
+  })
+
+  it('finds the client', () => {
+    const found = ['client_id', 'azp'].filter((name) => {
+      const judgement = judge({ client_id: undefined, ...(profile !== clerk && { azp: undefined }), [name]: audience })
+      return !Array.isArray(judgement) && (judgement as Principal).clientId === audience
+    })
+    expect(found).toEqual(its.client)
+  })
+
+  it('finds the audience and the organization', () => {
+    expect(accepts({ aud: [audience, 'other'] })).toBe(its.audienceList)
+    const { organization } = judge({ org_id: 'org_1' }) as Principal
+    expect(organization).toBe(its.organization ? 'org_1' : undefined)
   })
 })
 
