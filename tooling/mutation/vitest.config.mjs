@@ -9,14 +9,24 @@ import { BaseSequencer } from 'vitest/node'
 const own = (/** @type {string} */ name) => resolve(`src/node/${name}.ts`)
 
 /** Slow ones last: a mutant that a quick test notices never gets there. */
-const last = ['engines.test.ts', 'remote-jwks.test.ts', 'jwks-promises.test.ts', 'properties.test.ts']
+const slow = ['engines', 'remote-jwks', 'jwks-promises', 'properties']
 
-class QuickFirst extends BaseSequencer {
+/** @param {string} path */
+const wordsOf = (path) => path.replace(/^.*\/(src|test)\//, '').match(/[a-z0-9]{4,}/g) ?? []
+
+/** First the tests that are named like the changed file, which mostly notice. */
+class LikelyFirst extends BaseSequencer {
   /** @override @param {import('vitest/node').TestSpecification[]} files */
   async sort(files) {
-    const isLast = (/** @type {import('vitest/node').TestSpecification} */ { moduleId }) =>
-      last.findIndex((name) => moduleId.endsWith(`/${name}`))
-    return files.toSorted((left, right) => isLast(left) - isLast(right) || left.moduleId.localeCompare(right.moduleId))
+    const changed = (this.ctx.config.related ?? []).flatMap(wordsOf)
+    const rank = (/** @type {string} */ path) => {
+      const words = wordsOf(path)
+      if (words.some((word) => changed.some((other) => word.startsWith(other) || other.startsWith(word)))) return -1
+      return slow.findIndex((name) => path.endsWith(`/${name}.test.ts`)) + 1
+    }
+    return files.toSorted(
+      (left, right) => rank(left.moduleId) - rank(right.moduleId) || left.moduleId.localeCompare(right.moduleId),
+    )
   }
 }
 
@@ -28,7 +38,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // These ask about what was built, or about types, or run other people's servers, which cost more than all the rest.
     exclude: ['test/neutral.test.ts', 'test/types.test.ts', 'test/real-issuers.test.ts'],
-    sequence: { sequencer: QuickFirst },
+    sequence: { sequencer: LikelyFirst },
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
