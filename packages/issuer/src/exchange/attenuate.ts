@@ -80,8 +80,9 @@ export function attenuate(
   if (!delegated && actor !== undefined) return 'actor_unfit'
 
   const allowed = edge.scopes.filter((scope) => presented.scopes.has(scope) && isAllowed(client, scope))
-  if (allowed.length === 0) return 'scope_empty'
-  if (scopes !== undefined && ![...scopes].every((scope) => allowed.includes(scope))) return 'scope_grown'
+  const granted = scopes === undefined ? allowed : [...scopes]
+  if (allowed.length === 0 || granted.length === 0) return 'scope_empty'
+  if (!granted.every((scope) => allowed.includes(scope))) return 'scope_grown'
 
   const actors = actorIds(presented.actor)
   const ancestors = presented.own === undefined ? [] : [presented.own.tokenId, ...presented.own.ancestors]
@@ -102,7 +103,7 @@ export function attenuate(
     clientId: client.id,
     session: presented.session,
     ...(presented.organization === undefined ? undefined : { organization: presented.organization }),
-    scope: (scopes === undefined ? allowed : [...scopes]).join(' '),
+    scope: granted.join(' '),
     generations: [presented.generations[0], client.generation, presented.generations[2]],
     ...(act === undefined ? undefined : { act }),
     actorGenerations: delegated ? [client.generation, ...presented.actorGenerations] : presented.actorGenerations,
