@@ -20,7 +20,7 @@ export interface TokenServiceConfig {
   readonly database?: string
   /** A file that holds the password of a `postgres:` database, read anew for every connection. @default the URL's */
   readonly databasePasswordFile?: string
-  /** The key-encryption key. @default kek in `dataDir` */
+  /** The key-encryption key: a file, or `credential:NAME` for one that systemd provides. @default kek in `dataDir` */
   readonly kekFile?: string
   /** Earlier key-encryption keys: they open what they sealed until `countersign keys rewrap` ran. At most 8. @default [] */
   readonly previousKekFiles?: readonly string[]

@@ -3,6 +3,7 @@ export { defineConfig, type KeysConfig, type LogLevel, type TokenServiceConfig }
 export { type CopyOptions, copyServiceDatabase, planServiceCopy } from './copy-database.ts'
 export { createDataDir } from './data-dir.ts'
 export { httpLimits, type ListeningServer, type ListenOptions, listen, type RequestHandler } from './http-server.ts'
+export { kekOf } from './kek-of.ts'
 export { configFileNames, findConfigFile, type LoadConfigOptions, loadConfig } from './load-config.ts'
 export { keyPolicy, type OpenOptions, openTokenService, type TokenServiceParts } from './open-token-service.ts'
 export { readModule } from './read-module.ts'

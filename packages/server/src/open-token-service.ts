@@ -2,11 +2,12 @@ import type { ConsumerMatrix } from '@countersign/consumers'
 import { consumerConfirmations, createIssuer, type Issuer, type IssuerLimits } from '@countersign/issuer'
 import { createKeyRing, demoPolicy, type KeyPolicy, type KeyRing, publicJwksProbe } from '@countersign/keys'
 import { openAuditLog, type Reporter } from '@countersign/observability'
-import { type KekSource, kekFromFile } from '@countersign/sealing'
+import type { KekSource } from '@countersign/sealing'
 import type { PostgresEvent } from '@countersign/storage/postgres'
 import { type Clock, systemClock } from '@countersign/tokens'
 import type { KeysConfig } from './config.ts'
 import { requireDataDir } from './data-dir.ts'
+import { kekOf } from './kek-of.ts'
 import { openDatabase, type ServiceDatabase } from './open-database.ts'
 import { rememberClients } from './remembered-clients.ts'
 import type { ResolvedConfig } from './resolve-config.ts'
@@ -57,7 +58,7 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
   const { report } = options
   const opened = createUndoStack()
   try {
-    const kek = kekFromFile(config.kekFile, { previous: config.previousKekFiles })
+    const kek = kekOf(config)
     const audit = await openAuditLog(config.auditFile, report === undefined ? {} : { onEvent: report.audit })
     opened.push(() => audit.close())
     const database = await openDatabase(config, options)

@@ -8,6 +8,12 @@ import { ServerError } from './server-error.ts'
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** `$CREDENTIALS_DIRECTORY` of a unit, and the name of a credential in it. */
+export interface KekCredential {
+  readonly name: string
+  readonly directory: string
+}
+
 /** A configuration after defaults, environment and checks; every path absolute. */
 export interface ResolvedConfig {
   /** The file it was read from; undefined when it was given as an object. */
@@ -22,6 +28,8 @@ export interface ResolvedConfig {
   readonly databaseUrl: string | undefined
   readonly databasePasswordFile: string | undefined
   readonly kekFile: string
+  /** Where systemd provides the key-encryption key, instead of a file of our own. */
+  readonly kekCredential: KekCredential | undefined
   readonly previousKekFiles: readonly string[]
   readonly consumers: ConsumerMatrix
   readonly keys: KeysConfig
@@ -115,6 +123,7 @@ const environmentSchema = z.object({
   COUNTERSIGN_DATABASE_URL: databaseUrl.optional(),
   COUNTERSIGN_DATABASE_PASSWORD_FILE: z.string().min(1).optional(),
   COUNTERSIGN_KEK_FILE: z.string().min(1).optional(),
+  CREDENTIALS_DIRECTORY: z.string().min(1).optional(),
   COUNTERSIGN_LOG_LEVEL: logLevel.optional(),
   COUNTERSIGN_METRICS_PORT: wholeNumber.pipe(port).optional(),
   COUNTERSIGN_TRUST_PROXY: wholeNumber.pipe(z.number().max(16)).optional(),
@@ -175,8 +184,9 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
     dataDir,
     ...resolveDatabase(given.database, env.COUNTERSIGN_DATABASE_URL, (path) => inDataDir(path, 'countersign.db')),
     databasePasswordFile: passwordFile,
-    kekFile:
-      env.COUNTERSIGN_KEK_FILE === undefined ? inDataDir(given.kekFile, 'kek') : resolve(env.COUNTERSIGN_KEK_FILE),
+    ...resolveKek(env.COUNTERSIGN_KEK_FILE ?? given.kekFile, env.CREDENTIALS_DIRECTORY, (path) =>
+      env.COUNTERSIGN_KEK_FILE === undefined ? inDataDir(path, 'kek') : resolve(path ?? ''),
+    ),
     previousKekFiles: (given.previousKekFiles ?? []).map(at),
     consumers: await resolveConsumers(given.consumers, at),
     keys,
@@ -205,6 +215,20 @@ function resolveDatabase(
       ? inDataDir(given?.slice(sqlite.length))
       : resolve(fromEnvironment.slice(sqlite.length))
   return { databaseFile, databaseUrl: undefined }
+}
+
+/** `credential:NAME` is what systemd provides under that name (`LoadCredential=`). */
+function resolveKek(
+  used: string | undefined,
+  directory: string | undefined,
+  pathOf: (path: string | undefined) => string,
+): Pick<ResolvedConfig, 'kekFile' | 'kekCredential'> {
+  const name = /^credential:(.*)$/.exec(used ?? '')?.[1]
+  if (name === undefined) return { kekFile: pathOf(used), kekCredential: undefined }
+  if (directory === undefined) {
+    throw new ServerError('config_invalid', `kekFile: ${used} is there only for a unit of systemd that loads it`)
+  }
+  return { kekFile: join(directory, name), kekCredential: { name, directory } }
 }
 
 function withoutUndefined(value: { host?: string | undefined; port?: number | undefined } | undefined): {

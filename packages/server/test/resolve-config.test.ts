@@ -56,6 +56,23 @@ describe('resolveConfig', () => {
     })
   })
 
+  it('takes a key-encryption key that systemd provides, and only there', async () => {
+    const env = { COUNTERSIGN_KEK_FILE: 'credential:kek', CREDENTIALS_DIRECTORY: '/run/credentials/countersign' }
+    const wanted = {
+      kekFile: '/run/credentials/countersign/kek',
+      kekCredential: { name: 'kek', directory: '/run/credentials/countersign' },
+    }
+    expect(await resolveConfig(minimal, { ...at, env })).toMatchObject(wanted)
+    const given = { ...minimal, kekFile: 'credential:kek' }
+    expect(
+      await resolveConfig(given, { ...at, env: { CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY } }),
+    ).toMatchObject(wanted)
+    await expect(resolveConfig(given, at)).rejects.toMatchObject({ code: 'config_invalid' })
+    expect(await resolveConfig(minimal, { ...at, env: { CREDENTIALS_DIRECTORY: '/run' } })).toMatchObject({
+      kekCredential: undefined,
+    })
+  })
+
   it('takes a database of PostgreSQL, whoever names it', async () => {
     const url = 'postgres://auth@db.example.com/auth'
     const config = await resolveConfig({ ...minimal, database: url, databasePasswordFile: 'password' }, at)

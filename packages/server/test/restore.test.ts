@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FeedEvent, followRevocations, type RevocationFollower } from '@countersign/revocation'
@@ -238,6 +238,20 @@ describe('a restore', { timeout: 60_000 }, () => {
     const { fault, undone } = await restoreService(config, backup)
     expect(fault).toMatchObject({ code: 'not_initialised' })
     expect(undone).toMatchObject([{ action: 'user.disable', state: 'by_hand' }])
+  })
+
+  it('works with a key-encryption key that systemd provides', async () => {
+    await stop()
+    const directory = join(dir, 'credentials')
+    await mkdir(directory)
+    await cp(config.kekFile, join(directory, 'kek'))
+    await rm(config.kekFile)
+    // As systemd does: to be read, and by nobody else.
+    await chmod(join(directory, 'kek'), 0o400)
+    const env = { COUNTERSIGN_KEK_FILE: 'credential:kek', CREDENTIALS_DIRECTORY: directory }
+    const service = await start(await resolveConfig(input, { baseDir: dir, env }))
+    await populate(service)
+    expect(await signIn(service, 'ada')).toMatchObject({ accessToken: expect.any(String) })
   })
 
   it('records nothing of a restore that is refused', async () => {

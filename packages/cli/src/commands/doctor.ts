@@ -1,5 +1,4 @@
 import { checkConsumers } from '@countersign/consumers'
-import { kekFromFile } from '@countersign/sealing'
 import type { ResolvedConfig } from '@countersign/server'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
@@ -38,8 +37,9 @@ function consumerFindings(config: ResolvedConfig): Finding[] {
 }
 
 async function kekFinding(config: ResolvedConfig): Promise<Finding> {
+  const { kekOf } = await import('@countersign/server')
   try {
-    const kek = await kekFromFile(config.kekFile).current()
+    const kek = await kekOf(config).current()
     kek.secret.fill(0)
     return ok('key-encryption key', `The key-encryption key ${kek.id} can be read.`, config.kekFile)
   } catch (thrown) {
@@ -49,13 +49,15 @@ async function kekFinding(config: ResolvedConfig): Promise<Finding> {
 
 /** Opens the store with all its rings: the key-encryption key must open the active key of each. */
 async function storeFindings(context: CommandContext, config: ResolvedConfig): Promise<Finding[]> {
-  const { openTokenService } = await import('@countersign/server')
+  const { databaseOf, openTokenService } = await import('@countersign/server')
+  let place = config.databaseFile
   try {
+    place = (await databaseOf(config)).place
     const service = await openTokenService(config, { clock: context.io.clock })
     try {
       await service.check()
       return [
-        ok('store', 'The store can be read and written, and its keys can be opened.', config.databaseFile),
+        ok('store', 'The store can be read and written, and its keys can be opened.', place),
         ...checkKeys(
           service.rings.map((ring) => ring.status()),
           context.io.clock.now(),
@@ -65,7 +67,7 @@ async function storeFindings(context: CommandContext, config: ResolvedConfig): P
       await service.close()
     }
   } catch (thrown) {
-    return [failed('store', thrown, config.databaseFile)]
+    return [failed('store', thrown, place)]
   }
 }
 

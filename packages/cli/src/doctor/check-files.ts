@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs'
 import { lstat } from 'node:fs/promises'
+import type { ResolvedConfig } from '@countersign/server'
 import { error, type Finding, ok } from './finding.ts'
 
 interface Expected {
@@ -48,19 +49,18 @@ async function checkFile({ path, kind, name, required }: Expected): Promise<Find
   return undefined
 }
 
-export interface ServiceFiles {
-  readonly dataDir: string
-  readonly kekFile: string
-  readonly databaseFile: string
-  readonly auditFile: string
-}
-
 /** Modes, owners and kinds of everything that the service keeps on disk. Changes nothing. */
-export async function checkFiles({ dataDir, kekFile, databaseFile, auditFile }: ServiceFiles): Promise<Finding[]> {
+export async function checkFiles(config: ResolvedConfig): Promise<Finding[]> {
+  const { dataDir, kekFile, kekCredential, databaseFile, databaseUrl, auditFile } = config
   const expected: Expected[] = [
     { path: dataDir, kind: 'directory', name: 'data directory', required: true },
-    { path: kekFile, kind: 'file', name: 'key-encryption key', required: true },
-    { path: databaseFile, kind: 'file', name: 'database', required: true },
+    // A credential is systemd's own file, and checked as such when it is read.
+    ...(kekCredential === undefined
+      ? [{ path: kekFile, kind: 'file', name: 'key-encryption key', required: true } as const]
+      : []),
+    ...(databaseUrl === undefined
+      ? [{ path: databaseFile, kind: 'file', name: 'database', required: true } as const]
+      : []),
     { path: auditFile, kind: 'file', name: 'audit log', required: false },
   ]
   const findings: Finding[] = []
