@@ -38,10 +38,17 @@ export interface Feed {
   subscribe(call: (event: FeedEvent) => void): () => void
 }
 
-export const feedLimits = { events: 1_000, characters: 2_097_152 } as const
+export interface FeedLimits {
+  /** @default 1_000 */
+  readonly events: number
+  /** Of all events as JSON. @default 2_097_152 */
+  readonly characters: number
+}
+
+const feedLimits: FeedLimits = { events: 1_000, characters: 2_097_152 }
 
 /** The feed, in this process's memory and gone with it: the newest 1,000 events, and at most 2 Mi characters of them. */
-export function createFeed(clock: { now(): number }, limits: Partial<typeof feedLimits> = {}): Feed {
+export function createFeed(clock: { now(): number }, limits: Partial<FeedLimits> = {}): Feed {
   const { events: mostEvents, characters: mostCharacters } = { ...feedLimits, ...limits }
   const epoch = randomUUID()
   const kept: { readonly event: FeedEvent; readonly size: number }[] = []

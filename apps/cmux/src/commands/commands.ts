@@ -16,7 +16,7 @@ export interface CommandLimits {
   readonly graceMs: number
 }
 
-export const commandLimits: CommandLimits = { concurrent: 4, timeMs: 600_000, outputBytes: 1_048_576, graceMs: 2_000 }
+const commandLimits: CommandLimits = { concurrent: 4, timeMs: 600_000, outputBytes: 1_048_576, graceMs: 2_000 }
 
 export interface CommandOptions {
   readonly feed: Feed

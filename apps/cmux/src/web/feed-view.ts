@@ -66,7 +66,9 @@ export class FeedView {
     stop.setAttribute('aria-label', `Stop ${line}`)
     stop.hidden = !this.mayStop
     stop.addEventListener('click', () => {
-      stop.disabled = true
+      // Not `disabled`: that would throw the focus away.
+      if (stop.ariaDisabled === 'true') return
+      stop.ariaDisabled = 'true'
       this.#stop(event.command)
     })
     header.append(chip, stop)

@@ -1,0 +1,259 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bench, otherPassword, password, startBench } from './fixtures.ts'
+
+/** Nothing of its own accord: no updates, no calls home, and no QUIC, which loopback does not speak. */
+const args = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+function findChromium(): string {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const found = folders.map((folder) => join(folder, 'chromium')).find((file) => existsSync(file))
+  if (found === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's package.")
+  return found
+}
+
+let bench: Bench
+let browser: Browser
+let context: BrowserContext
+let page: Page
+let complaints: string[]
+beforeAll(async () => {
+  ;[bench, browser] = await Promise.all([startBench(), chromium.launch({ executablePath: findChromium(), args })])
+})
+afterAll(async () => {
+  await browser?.close()
+  await bench?.close()
+})
+beforeEach(async () => {
+  context = await browser.newContext({ reducedMotion: 'reduce' })
+  page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  complaints = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    // The browser's own line about a refused request; that it was refused is what is tested.
+    if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text())
+  })
+  await page.goto(bench.url)
+})
+afterEach(async () => {
+  expect(complaints).toEqual([])
+  await context.close()
+})
+
+const focused = () => page.evaluate(() => document.activeElement?.id)
+const live = () => page.getByRole('status').filter({ hasText: 'Live' }).waitFor()
+
+async function signIn(withPassword = password): Promise<void> {
+  await page.getByLabel('Password').fill(withPassword)
+  await page.keyboard.press('Enter')
+  await live()
+}
+
+async function runLine(line: string): Promise<void> {
+  await page.getByLabel('Run a command').fill(line)
+  await page.keyboard.press('Enter')
+}
+
+it('goes by keyboard alone: from the password to a command, to stopping it, and out', async () => {
+  expect(await focused()).toBe('password')
+  await page.keyboard.type(password)
+  await page.keyboard.press('Enter')
+  await live()
+  expect(await focused()).toBe('command')
+  await page.keyboard.type('echo "hello from here"')
+  await page.keyboard.press('Enter')
+  const feed = page.getByRole('log', { name: 'Feed' })
+  await feed.getByText('hello from here\n', { exact: true }).waitFor()
+  await feed.getByText('done', { exact: true }).waitFor()
+  expect(await focused()).toBe('command')
+  await page.keyboard.press('ArrowUp')
+  expect(await page.getByLabel('Run a command').inputValue()).toBe('echo "hello from here"')
+
+  await runLine('sleep 600')
+  const stop = page.getByRole('button', { name: 'Stop sleep 600' })
+  await stop.waitFor()
+  // Backwards from the command, past nothing that has no business there.
+  await page.getByLabel('Run a command').focus()
+  await page.keyboard.press('Shift+Tab')
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Stop sleep 600')
+  await page.keyboard.press('Enter')
+  await feed.getByText('stopped', { exact: true }).waitFor()
+  // The button is gone; the focus is not lost with it.
+  expect(await focused()).toBe('feed')
+
+  await page.getByRole('button', { name: 'Sign out' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByText('You are signed out.').waitFor()
+  expect(await focused()).toBe('password')
+})
+
+it('tells of a wrong password beside the field, and takes the right one then', async () => {
+  await page.getByLabel('Password').fill(otherPassword)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  const alert = page.getByRole('alert').filter({ hasText: 'That is not the password.' })
+  await alert.waitFor()
+  const field = page.getByLabel('Password')
+  expect(await field.getAttribute('aria-invalid')).toBe('true')
+  expect(await field.getAttribute('aria-describedby')).toBe(await alert.getAttribute('id'))
+  expect(await focused()).toBe('password')
+  await signIn()
+  expect(await field.inputValue()).toBe('')
+})
+
+it('ends the session when signing out: nothing is kept, and the token is refused', async () => {
+  await signIn()
+  const kept = await page.evaluate(() => sessionStorage.getItem('cmux-session'))
+  const { token } = JSON.parse(kept ?? '{}')
+  expect((await bench.as(token).get('/whoami')).status).toBe(200)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByText('You are signed out.').waitFor()
+  expect(await page.evaluate(() => sessionStorage.length + localStorage.length + document.cookie.length)).toBe(0)
+  await expect.poll(async () => (await bench.as(token).get('/whoami')).status, { timeout: 5_000 }).toBe(401)
+  await page.reload()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+})
+
+it('stays signed in over a reload, with the feed as it was, and not in another tab', async () => {
+  await signIn()
+  await runLine('echo before-the-reload')
+  await page.getByRole('log').getByText('before-the-reload\n', { exact: true }).waitFor()
+  await page.reload()
+  await live()
+  await page.getByRole('log').getByText('before-the-reload\n', { exact: true }).waitFor()
+  const other = await context.newPage()
+  await other.goto(bench.url)
+  await other.getByLabel('Password').waitFor()
+})
+
+it('asks for the password again when the session is ended elsewhere, or the token was no good', async () => {
+  await signIn()
+  const { token } = JSON.parse((await page.evaluate(() => sessionStorage.getItem('cmux-session'))) ?? '{}')
+  await bench.as(token).post('/auth/sign-out', {})
+  await page.getByText('Your sign-in has ended.').waitFor()
+  expect(await focused()).toBe('password')
+  expect(await page.locator('#feed').textContent()).toBe('')
+
+  // A tab that slept since, and one whose token somebody changed.
+  for (const bad of [token, `${token.slice(0, -6)}AAAAAA`]) {
+    await page.evaluate(
+      (kept) => sessionStorage.setItem('cmux-session', kept),
+      JSON.stringify({ token: bad, scopes: ['admin', 'service'], expiresAt: Math.floor(Date.now() / 1000) + 600 }),
+    )
+    await page.reload()
+    await page.getByText('Your sign-in has ended.').waitFor()
+  }
+  // And one whose 7 days are over: it is not even tried.
+  await page.evaluate(
+    (kept) => sessionStorage.setItem('cmux-session', kept),
+    JSON.stringify({ token, scopes: ['service'], expiresAt: 1 }),
+  )
+  await page.reload()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
+})
+
+it('shows the feed without a way to run anything when that was not asked for', async () => {
+  await page.getByLabel('I want to run commands').uncheck()
+  await signIn()
+  expect(await page.getByLabel('Run a command').isVisible()).toBe(false)
+  await page.getByText('This sign-in may read the feed.').waitFor()
+  await bench.as(await bench.signIn()).post('/feed', { text: 'worker-1: <b>done</b> & well' })
+  await page.getByRole('log').getByText('worker-1: <b>done</b> & well').waitFor()
+})
+
+it('takes output for text, whatever it says', async () => {
+  await signIn()
+  await runLine(`echo '<img src=x onerror=alert(1)><script>alert(2)</script>'`)
+  await page.getByRole('log').locator('pre').getByText('<img src=x onerror=alert(1)>').waitFor()
+  expect(await page.locator('#feed img, #feed script').count()).toBe(0)
+  await runLine('echo "not closed')
+  await page.getByRole('alert').filter({ hasText: 'is not closed' }).waitFor()
+})
+
+it('runs no script but its own: an inline one is refused by the policy', async () => {
+  const ran = await page.evaluate(() => {
+    const script = document.createElement('script')
+    let refused = ''
+    try {
+      script.text = 'globalThis.planted = true'
+    } catch (error) {
+      refused = String(error)
+    }
+    document.head.append(script)
+    return { planted: 'planted' in globalThis, refused }
+  })
+  expect(ran).toEqual({ planted: false, refused: expect.stringContaining('TrustedScript') })
+  complaints = complaints.filter((text) => !/TrustedScript|Content Security Policy/.test(text))
+})
+
+it('can be read in either scheme: contrast of at least 4.5 for every text', async () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    if (await page.getByLabel('Password').isVisible()) {
+      expect(await lowContrast()).toEqual([])
+      await signIn()
+      await runLine('ls no-such-file')
+      await page.getByRole('log').getByText('exit code 2', { exact: true }).first().waitFor()
+    }
+    expect(await lowContrast()).toEqual([])
+  }
+})
+
+it('connects again by itself when cmux was restarted, and goes on where it was', async () => {
+  await signIn()
+  await runLine('echo of-the-first-life')
+  await page.getByRole('log').getByText('of-the-first-life\n', { exact: true }).waitFor()
+  await bench.restart()
+  await live()
+  await runLine('echo of-the-second-life')
+  await page.getByRole('log').getByText('of-the-second-life\n', { exact: true }).waitFor()
+  expect(await page.getByRole('log').getByText('of-the-first-life').count()).toBe(0)
+  // What the browser says of a server that is away for a moment.
+  complaints = complaints.filter((text) => !/WebSocket connection to .* failed/.test(text))
+})
+
+/** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */
+function lowContrast(): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number)
+    const luminance = ([r = 0, g = 0, b = 0]: number[]): number => {
+      const linear = [r, g, b].map((part) =>
+        part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+      )
+      return 0.2126 * (linear[0] ?? 0) + 0.7152 * (linear[1] ?? 0) + 0.0722 * (linear[2] ?? 0)
+    }
+    const behind = (element: Element | null): number[] => {
+      for (let at = element; at !== null; at = at.parentElement) {
+        const color = parse(getComputedStyle(at).backgroundColor)
+        if (color.length === 3 || color[3] === 1) return color
+      }
+      return [255, 255, 255]
+    }
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => (element as HTMLElement).checkVisibility())
+      .filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim() !== ''),
+      )
+      .filter((element) => !element.matches('.skip'))
+      .map((element) => {
+        const one = luminance(parse(getComputedStyle(element).color))
+        const other = luminance(behind(element))
+        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
+        return { ratio, text: element.textContent?.trim().slice(0, 40) }
+      })
+      .filter(({ ratio }) => ratio < 4.5)
+      .map(({ ratio, text }) => `${text}: ${ratio.toFixed(2)}`)
+  })
+}
