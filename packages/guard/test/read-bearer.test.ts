@@ -18,6 +18,9 @@ const cases: [what: string, value: string | undefined, expected: object][] = [
   ['Digest credentials, with commas', 'Digest username="bearer", realm="x", uri="/"', none],
   ['a token under the DPoP scheme', `DPoP ${token}`, none],
   ['a scheme that begins like Bearer', `BearerX ${token}`, none],
+  ['schemes that go on like Bearer', `Bearer-${token}`, none],
+  ['a scheme that ends like Bearer', `XBearer ${token}`, none],
+  ['the scheme and a comma', 'Bearer, x', invalid],
   ['an empty header', '', invalid],
   ['spaces only', '  ', invalid],
   ['the scheme alone', 'Bearer', invalid],
@@ -26,6 +29,11 @@ const cases: [what: string, value: string | undefined, expected: object][] = [
   ['two tokens with a comma', `Bearer ${token},${token}`, invalid],
   ['two Bearer credentials', `Bearer ${token}, Bearer ${token}`, invalid],
   ['Basic and Bearer in one', `Basic dXNlcjpwYXNz, Bearer ${token}`, invalid],
+  ['Basic and Bearer without a space', `Basic dXNlcjpwYXNz,Bearer ${token}`, invalid],
+  ['Basic and Bearer with more of it', `Basic dXNlcjpwYXNz,   Bearer ${token}`, invalid],
+  ['Basic and Bearer without a token', 'Basic dXNlcjpwYXNz, Bearer', invalid],
+  ['Basic and a scheme that begins like Bearer', 'Basic dXNlcjpwYXNz, BearerX a', none],
+  ['Digest with a parameter that ends like Bearer', 'Digest a="b", forbearer c', none],
   ['a quoted token', `Bearer "${token}"`, invalid],
   ['a parameter', `Bearer token=${token}!`, invalid],
   ['a tab for the space', `Bearer\t${token}`, invalid],
@@ -71,10 +79,22 @@ describe('readBearer', () => {
     expect(readBearer(request)).toEqual(none)
   })
 
+  it("counts names, not values, and takes a header called get for no Fetch's", () => {
+    const headers = { get: 'x', authorization: `Bearer ${token}` }
+    const rawHeaders = ['Authorization', `Bearer ${token}`, 'x-a', 'authorization', 'x-authorizati', 'y']
+    expect(readBearer({ headers, rawHeaders })).toEqual({ token })
+    expect(readBearer({ headers, rawHeaders: [...rawHeaders, 'AUTHORIZATION', 'z'] })).toEqual(invalid)
+  })
+
+  it('refuses several headers as a list', () => {
+    expect(readBearer({ headers: { authorization: [`Bearer ${token}`] } })).toEqual(invalid)
+  })
+
   it('hands on a proof', () => {
     const headers = { authorization: `Bearer ${token}`, dpop: 'a.b.c' }
     expect(readBearer({ headers })).toEqual({ token, proof: 'a.b.c' })
     expect(readBearer({ headers: { dpop: ['a', 'b'] } })).toEqual({ token: undefined, proof: 'a, b' })
+    expect(readBearer({ headers: { ...headers, authorization: 'Basic x' } })).toEqual({ ...none, proof: 'a.b.c' })
   })
 
   it('never reads anything but the one token of the grammar', () => {

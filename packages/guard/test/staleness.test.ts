@@ -122,6 +122,23 @@ describe('late revocation news', () => {
     expect(await admit(['none:set'])).toBe('insufficient_scope')
   })
 
+  it.each([true, 'yes', 1, null, undefined])(
+    'hold back a scope whose `sensitive` is true, and not one where it is %o',
+    async (sensitive) => {
+      const guard = createGuard({
+        verifier: makeVerifier(key, testClock()),
+        consumer: { audience, scopes: { 'agents:read': { sensitive }, 'chat:write': null, 'none:set': 'sensitive' } },
+        revocations: {
+          isRevoked: () => false,
+          onChange: () => () => {},
+          freshness: () => ({ level: 'late', ageSeconds: 31 }),
+        },
+      })
+      const decision = await guard.admit({ token: makeToken(key), scopes: ['agents:read', 'chat:write'] })
+      expect(decision.admitted).toBe(sensitive !== true)
+    },
+  )
+
   it('are nobody’s concern where freshness is not known', async () => {
     const guard = createGuard({
       verifier: makeVerifier(key, testClock()),
@@ -174,6 +191,33 @@ describe('introspection', () => {
     // Only true is yes.
     answer = async () => 'active' as never
     expect(await admit([], 'introspect')).toBe('revoked')
+  })
+
+  it('is told by its signal when its 3 s are over, and not before', async () => {
+    let given: AbortSignal | undefined
+    const { admit, become, clock, events } = setUp((_token, signal) => {
+      given = signal
+      return new Promise(() => {})
+    })
+    become('stale')
+    const slow = admit([], 'introspect')
+    for (let i = 0; i < 10; i++) await settle()
+    clock.advance(2.999)
+    expect(given?.aborted).toBe(false)
+    clock.advance(0.001)
+    expect(given?.aborted).toBe(true)
+    expect(await slow).toBe('revocations_stale')
+    expect(events.at(-1)).toMatchObject({ cause: { message: expect.stringContaining('3 s') } })
+  })
+
+  it('does not admit what was revoked while it was asked', async () => {
+    const { guard, become, revoked } = setUp(async () => {
+      revoked.add('token-1')
+      return true
+    })
+    become('stale')
+    const decision = await guard.admit({ token: makeToken(key, { jti: 'token-1' }), availability: 'introspect' })
+    expect(decision).toEqual({ admitted: false, code: 'revoked' })
   })
 
   it('is not asked of a guard that cannot', async () => {
