@@ -26,8 +26,8 @@ const header = z.looseObject({
     .optional(),
   kid: z.string().max(128).optional(),
   // Nothing critical is understood here (RFC 7515 section 4.1.11).
-  crit: z.undefined(),
-  b64: z.undefined(),
+  crit: z.undefined().optional(),
+  b64: z.undefined().optional(),
 })
 
 const instant = z.int().min(0)

@@ -1,7 +1,18 @@
+import { webcrypto } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessTokenType, exchangeGrant, startFleet } from './exchange-fixture.ts'
 import { claimsOf, type Service, startService } from './service.ts'
+
+/** A fleet whose agent API authenticates with a key. */
+async function withKey() {
+  const fleet = await startFleet()
+  const keys = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  const { kty, crv, x } = await webcrypto.subtle.exportKey('jwk', keys.publicKey)
+  await fleet.service.issuer.clients.rotateKey('agent-api', { kty, crv, x }, { overlapSeconds: 0 })
+  return { fleet, keys, api: fleet.of('agent-api') }
+}
 
 let service: Service
 let client: { id: string; secret: string }
@@ -37,6 +48,30 @@ describe('unmodified openid-client', () => {
       })
     }
   }
+
+  it('authenticates with private_key_jwt, and exchanges', async () => {
+    const { fleet, keys, api } = await withKey()
+    try {
+      const config = await openid.discovery(
+        new URL(fleet.service.url),
+        api.id,
+        undefined,
+        openid.PrivateKeyJwt(keys.privateKey),
+        { execute: [openid.allowInsecureRequests], algorithm: 'oauth2' },
+      )
+      expect(config.serverMetadata().token_endpoint_auth_methods_supported).toContain('private_key_jwt')
+      const own = await openid.clientCredentialsGrant(config, { audience: 'agent-api', scope: 'jobs:run' })
+      const tokens = await openid.genericGrantRequest(config, exchangeGrant, {
+        subject_token: own.access_token,
+        subject_token_type: accessTokenType,
+        audience: 'billing-worker',
+      })
+      expect(tokens).toMatchObject({ token_type: 'bearer', issued_token_type: accessTokenType, scope: 'jobs:run' })
+      expect(claimsOf(tokens.access_token)).toMatchObject({ aud: 'billing-worker', act: { sub: api.id } })
+    } finally {
+      await fleet.service.close()
+    }
+  })
 
   it('reads a refusal as a typed error', async () => {
     const config = await openid.discovery(new URL(service.url), client.id, client.secret, undefined, {
@@ -81,6 +116,49 @@ describe('unmodified oauth4webapi', () => {
       await oauth.revocationRequest(server, me, authentication, tokens.access_token, insecure),
     )
     expect(await ask()).toEqual({ active: false })
+  })
+
+  it('authenticates with private_key_jwt, and exchanges', async () => {
+    const { fleet, keys, api } = await withKey()
+    try {
+      const url = new URL(fleet.service.url)
+      const server = await oauth.processDiscoveryResponse(
+        url,
+        await oauth.discoveryRequest(url, { ...insecure, algorithm: 'oauth2' }),
+      )
+      expect(server.grant_types_supported).toContain(exchangeGrant)
+      const me: oauth.Client = { client_id: api.id }
+      const authentication = oauth.PrivateKeyJwt(keys.privateKey)
+      const parameters = {
+        subject_token: await fleet.signIn(),
+        subject_token_type: accessTokenType,
+        resource: 'https://billing.example.com',
+        scope: 'jobs:run',
+      }
+      const tokens = await oauth.processGenericTokenEndpointResponse(
+        server,
+        me,
+        await oauth.genericTokenEndpointRequest(server, me, authentication, exchangeGrant, parameters, insecure),
+      )
+      expect(tokens).toMatchObject({ token_type: 'bearer', issued_token_type: accessTokenType, scope: 'jobs:run' })
+      expect(claimsOf(tokens.access_token)).toMatchObject({ sub: fleet.userId, act: { sub: api.id } })
+      await expect(
+        oauth.processGenericTokenEndpointResponse(
+          server,
+          me,
+          await oauth.genericTokenEndpointRequest(
+            server,
+            me,
+            authentication,
+            exchangeGrant,
+            { ...parameters, subject_token: 'nonsense' },
+            insecure,
+          ),
+        ),
+      ).rejects.toMatchObject({ error: 'invalid_request' })
+    } finally {
+      await fleet.service.close()
+    }
   })
 
   it('verifies the token as RFC 9068 says, with the keys of the JWKS', async () => {
