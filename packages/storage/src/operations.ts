@@ -7,6 +7,12 @@ import {
 } from './operations/acknowledgements.ts'
 import { type AssertionWrites, assertionWrites } from './operations/assertions.ts'
 import { type ClientReads, type ClientWrites, clientReads, clientWrites } from './operations/clients.ts'
+import {
+  type CredentialReads,
+  type CredentialWrites,
+  credentialReads,
+  credentialWrites,
+} from './operations/credentials.ts'
 import { type ExchangeWrites, exchangeWrites } from './operations/exchange.ts'
 import { type IssuedReads, type IssuedWrites, issuedReads, issuedWrites } from './operations/issued.ts'
 import { type KeyRingReads, type KeyRingWrites, keyRingReads, keyRingWrites } from './operations/key-rings.ts'
@@ -36,7 +42,8 @@ export interface Reads
     SettingReads,
     RevocationReads,
     UnrevokedReads,
-    AcknowledgementReads {}
+    AcknowledgementReads,
+    CredentialReads {}
 
 /** Each needs a transaction around it, and takes and gives only what can be sent to another thread. */
 export interface Writes
@@ -51,6 +58,7 @@ export interface Writes
     SettingWrites,
     RevocationWrites,
     AcknowledgementWrites,
+    CredentialWrites,
     PruneWrites {}
 
 export type WriteName = keyof Writes
@@ -68,6 +76,7 @@ export function createReads(compile: Compile): Reads {
     ...revocationReads(compile),
     ...unrevokedReads(compile),
     ...acknowledgementReads(compile),
+    ...credentialReads(compile),
   }
 }
 
@@ -86,5 +95,6 @@ export function createWrites(compile: Compile): Writes {
     ...throttleWrites(compile),
     ...settingWrites(compile),
     ...pruneWrites(compile),
+    ...credentialWrites(compile),
   }
 }

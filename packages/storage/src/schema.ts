@@ -13,6 +13,8 @@ export interface Schema {
   revocation_entries: RevocationEntriesTable
   revocation_events: RevocationEventsTable
   consumer_acknowledgements: AcknowledgementsTable
+  credential_store: CredentialStoreTable
+  credentials: CredentialsTable
 }
 
 interface SettingsTable {
@@ -145,4 +147,20 @@ interface AcknowledgementsTable {
   epoch: number
   seq: number
   at: number
+}
+
+/** One row. */
+interface CredentialStoreTable {
+  id: number
+  /** Random; what is sealed is bound to it. */
+  identity: string
+}
+
+interface CredentialsTable {
+  owner: string
+  name: string
+  version: number
+  created_at: number
+  updated_at: number
+  sealed: string
 }

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import type { CredentialStore } from '@countersign/credentials'
 import type { IssuerStores } from '@countersign/issuer'
 import type { KeyRingStore } from '@countersign/keys'
 import type { RevocationLog } from '@countersign/revocation'
 import type { Operation } from './operation.ts'
 import type { Reads, WriteName, WriteResult, Writes } from './operations.ts'
+import { StorageError } from './storage-error.ts'
 
 /** What an engine does with operations. */
 export interface Engine {
@@ -24,6 +27,7 @@ export interface Engine {
 export interface Stores {
   readonly keys: KeyRingStore
   readonly issuer: IssuerStores
+  readonly credentials: CredentialStore
 }
 
 /** The ports, over any engine. */
@@ -91,7 +95,26 @@ export function storesOver(engine: Engine): Stores {
       prune: (before, limit) => engine.write('prune', before, limit),
       check: () => engine.check(),
     },
+    credentials: {
+      identity: () => identityOf(engine),
+      read: (place) => engine.read(() => reads.readCredential(place)),
+      replace: (record, previous) => engine.write('replaceCredential', record, previous),
+      remove: (place) => engine.write('removeCredential', place),
+      list: (owner) => engine.read(() => reads.listCredentials(owner)),
+      page: (after, limit) => engine.read(() => reads.pageOfCredentials(after, limit)),
+    },
   }
+}
+
+/** Made at the first use. */
+async function identityOf(engine: Engine): Promise<string> {
+  const look = (): Promise<string | undefined> => engine.read(() => engine.reads.credentialStoreIdentity())
+  const known = await look()
+  if (known !== undefined) return known
+  await engine.write('nameCredentialStore', randomBytes(16).toString('hex'))
+  const named = await look()
+  if (named === undefined) throw new StorageError('corrupt', 'The store of credentials does not keep its identity.')
+  return named
 }
 
 function revocationLogOver(engine: Engine): RevocationLog {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describeCredentialStore } from '@countersign/credentials/testing'
 import { describeIssuerStores } from '@countersign/issuer/testing'
 import { describeKeyRingStore, type StoreUnderTest } from '@countersign/keys/testing'
 import { describe, it } from 'vitest'
@@ -37,3 +38,4 @@ function open<K extends keyof Stores>(port: K): () => Promise<StoreUnderTest<Sto
 const runner = { describe, it: it.concurrent }
 describeKeyRingStore('openSqlite', open('keys'), runner)
 describeIssuerStores('openSqlite', open('issuer'), runner)
+describeCredentialStore('openSqlite', open('credentials'), runner)

@@ -113,6 +113,15 @@ const columns: Columns = {
     seq: 'whole',
     at: 'whole',
   },
+  credential_store: { id: 'whole', identity: 'text' },
+  credentials: {
+    owner: 'text',
+    name: 'text',
+    version: 'whole',
+    created_at: 'whole',
+    updated_at: 'whole',
+    sealed: 'text',
+  },
 }
 
 /** What columns that came with a migration hold in rows from before it, unless it is null: the same as the migration says. */

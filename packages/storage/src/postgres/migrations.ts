@@ -179,7 +179,6 @@ export const migrations: readonly Migration[] = [
         id int8 PRIMARY KEY CHECK (id = 1),
         identity text NOT NULL
       );
-      INSERT INTO credential_store (id, identity) VALUES (1, replace(gen_random_uuid()::text, '-', ''));
 
       CREATE TABLE credentials (
         owner text COLLATE "C" NOT NULL,

@@ -173,4 +173,23 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX client_assertions_to_forget ON client_assertions (until);
     `,
   },
+  {
+    name: 'credentials',
+    sql: `
+      CREATE TABLE credential_store (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        identity TEXT NOT NULL
+      ) STRICT;
+
+      CREATE TABLE credentials (
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        sealed TEXT NOT NULL,
+        PRIMARY KEY (owner, name)
+      ) STRICT;
+    `,
+  },
 ]
