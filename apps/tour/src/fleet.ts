@@ -8,6 +8,7 @@ import { demoPolicy } from '@countersign/keys'
 import { createDataDir, loadConfig, startTokenService } from '@countersign/server'
 import { startAgentApi } from '@countersign-apps/agent-api'
 import { consumers } from '@countersign-apps/token-service/consumers'
+import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { Surprise } from './walk.ts'
 
 interface Account {
@@ -17,7 +18,12 @@ interface Account {
 
 /** The fleet while it runs, and what the walk has in hand so far. */
 export interface Fleet {
-  readonly addresses: { readonly issuer: string; readonly 'agent-api': string; readonly metrics: string }
+  readonly addresses: {
+    readonly issuer: string
+    readonly 'agent-api': string
+    readonly metrics: string
+    readonly cmux: string
+  }
   readonly configFile: string
   readonly dataDir: string
   /** Where the fleet's log lines go. */
@@ -28,17 +34,22 @@ export interface Fleet {
     readonly service: Account
     /** The app that signs people in; public, so it has no secret. */
     readonly app: { readonly identifier: string }
+    /** Nobody in particular: whoever knows the password. */
+    readonly cmux: Account
   }
   readonly kept: {
     userToken: string
     refreshToken: string
     spentRefreshToken: string
     serviceToken: string
+    cmuxToken: string
   }
+  /** With another password, over the same data. */
+  restartCmux(password: string): Promise<void>
   close(): Promise<void>
 }
 
-const preferredPorts = { issuer: 4600, metrics: 4601, 'agent-api': 4610 } as const
+const preferredPorts = { issuer: 4600, metrics: 4601, 'agent-api': 4610, cmux: 4620 } as const
 
 /** Readers of the JWKS are quickened as the rotation policy is. */
 const demoScale = demoPolicy({ accessTokenLifeSeconds: 600 }).demo?.scale ?? 1
@@ -110,8 +121,16 @@ export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
     })
     parts.push(agentApi)
     await agentApi.whenReady()
+    const password = newPassword()
+    const cmux = await startCmuxOfTour({
+      port: await portNear(preferredPorts.cmux),
+      dataDir: join(dir, 'cmux'),
+      password,
+      logDestination: log,
+    })
+    parts.push(cmux)
     return {
-      addresses: { issuer, 'agent-api': agentApi.url, metrics: service.metricsUrl ?? '' },
+      addresses: { issuer, 'agent-api': agentApi.url, metrics: service.metricsUrl ?? '', cmux: cmux.url },
       configFile,
       dataDir: dir,
       logFile,
@@ -119,8 +138,10 @@ export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
         user: { identifier: 'ada', secret: '' },
         service: { identifier: 'nightly-etl', secret: '' },
         app: { identifier: 'web' },
+        cmux: { identifier: 'cmux', secret: password },
       },
-      kept: { userToken: '', refreshToken: '', spentRefreshToken: '', serviceToken: '' },
+      kept: { userToken: '', refreshToken: '', spentRefreshToken: '', serviceToken: '', cmuxToken: '' },
+      restartCmux: (changed) => cmux.restart(changed),
       close,
     }
   } catch (error) {

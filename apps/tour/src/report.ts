@@ -20,6 +20,7 @@ export function summary(fleet: Fleet, results: readonly StepResult[]): string {
     '',
     `  user    ${fleet.accounts.user.identifier}   password ${fleet.accounts.user.secret}`,
     `  client  ${fleet.accounts.service.identifier}   secret ${fleet.accounts.service.secret}`,
+    `  cmux    password ${fleet.accounts.cmux.secret}`,
     '',
   ].join('\n')
 }

@@ -53,6 +53,7 @@ describe('the tour', () => {
     const { accounts, kept } = fleet
     canary.plant('password', accounts.user.secret)
     canary.plant('client secret', accounts.service.secret)
+    canary.plant('password of cmux', accounts.cmux.secret)
     for (const [name, token] of Object.entries(kept)) canary.plant(name, token)
     const log = await readFile(fleet.logFile, 'utf8')
     expect(log.split('\n').length).toBeGreaterThan(20)
@@ -74,7 +75,7 @@ describe('the tour', () => {
     expect(result.ok).toBe(true)
     expect(result.steps).toHaveLength(steps.length)
     expect(result.accounts.service.secret).toMatch(/\S{20,}/)
-    expect(Object.keys(result.addresses)).toEqual(expect.arrayContaining(['issuer', 'agent-api', 'metrics']))
+    expect(Object.keys(result.addresses)).toEqual(expect.arrayContaining(['issuer', 'agent-api', 'metrics', 'cmux']))
   })
 
   it('stays up until Ctrl-C, and ends with 0', async () => {

@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.ts'
 import type { Step } from '../walk.ts'
+import { cmux } from './cmux.ts'
 import { attacks } from './forgeries.ts'
 import { metrics } from './metrics.ts'
 import { operator } from './operator.ts'
@@ -15,5 +16,6 @@ export const steps: readonly Step<Fleet>[] = [
   ...services,
   ...rotation,
   ...theft,
+  ...cmux,
   ...metrics,
 ]
