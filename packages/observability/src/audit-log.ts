@@ -3,7 +3,6 @@ import { resolve as resolvePath } from 'node:path'
 import { type AuditFile, openAuditFile } from './audit-file.ts'
 import { type AuditEvent, auditLine } from './audit-record.ts'
 import { ObservabilityError } from './observability-error.ts'
-import { createScrub } from './scrub.ts'
 
 export type AuditLogEvent =
   /** One append: how many records it held. */
@@ -93,7 +92,6 @@ class FileAuditLog implements AuditLog {
   readonly #mostPending: number
   readonly #now: () => number
   readonly #onEvent: (event: AuditLogEvent) => void
-  readonly #scrub: (text: string) => string = createScrub()
   #file: AuditFile
   #usable = true
   #seq = 0
@@ -130,7 +128,7 @@ class FileAuditLog implements AuditLog {
         throw error
       }
       const ts = Math.round(this.#now() * 1000) / 1000
-      const line = auditLine(event, { writer: this.writer, seq: this.#seq + 1, ts }, this.#scrub)
+      const line = auditLine(event, { writer: this.writer, seq: this.#seq + 1, ts })
       this.#seq += 1
       this.#waiting += 1
       this.#queue.push({ line, bytes: Buffer.byteLength(line), outcome: event.outcome, resolve, reject })
