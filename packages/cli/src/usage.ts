@@ -14,6 +14,20 @@ export function many(value: string, previous: readonly string[] | undefined): st
   return [...(previous ?? []), ...values]
 }
 
+const secondsOf: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600, d: 86_400 }
+
+/** Parses `24h`, `90m`, `30s`, `7d` or a number of seconds, up to a bound. */
+export function duration(mostSeconds: number): (value: string) => number {
+  return (value) => {
+    const [, number = '', unit = ''] = /^(\d{1,9})([smhd]?)$/u.exec(value) ?? []
+    const seconds = number === '' ? Number.NaN : Number(number) * (secondsOf[unit] ?? Number.NaN)
+    if (!(seconds <= mostSeconds)) {
+      throw new InvalidArgumentError(`It must be a time such as 24h, 90m or 0, at most ${mostSeconds} s.`)
+    }
+    return seconds
+  }
+}
+
 /** Parses a whole number between two bounds. */
 export function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {

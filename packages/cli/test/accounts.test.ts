@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, install } from './installation.ts'
@@ -79,12 +80,54 @@ describe('clients', () => {
     })
     expect(listed.stdout).not.toContain(secret)
 
-    const rotated = await here.json(['clients', 'rotate-secret', 'etl', '--overlap', '60'])
+    const rotated = await here.json(['clients', 'rotate-secret', 'etl', '--keep', '1m'])
     expect(rotated).toMatchObject({ client: { name: 'etl' }, previousExpiresAt: expect.any(Number) })
     expect(rotated.secret).not.toBe(secret)
     expect(JSON.stringify(await auditLines())).not.toContain(secret)
     expect(await here.json(['clients', 'disable', 'etl'])).toEqual({ client: 'etl', disabled: true })
     expect((await here.run(['clients', 'list'])).stdout).toMatch(/^etl .*disabled \d{4}-/mu)
+  })
+
+  it('sign with a key of their own, from PEM or JWK, and take the next one', async () => {
+    const pairs = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')] as const
+    const pem = pairs[0].publicKey.export({ type: 'spki', format: 'pem' })
+    await writeFile(join(here.folder, 'one.pem'), pem)
+    await writeFile(join(here.folder, 'two.json'), JSON.stringify(pairs[1].publicKey.export({ format: 'jwk' })))
+    const argv = ['clients', 'add', 'signer', '--audience', 'api', '--public-key', join(here.folder, 'one.pem')]
+    const added = await here.json([...argv, '--exchange', '--synthetic'])
+    expect(added).toMatchObject({
+      secret: null,
+      client: {
+        grants: ['client_credentials', 'token_exchange'],
+        synthetic: true,
+        keys: [{ expiresAt: null }],
+        secrets: [],
+      },
+    })
+    const rotate = ['clients', 'rotate-key', 'signer', '--public-key', join(here.folder, 'two.json')]
+    const rotated = await here.json([...rotate, '--keep', '2h'])
+    expect(rotated).toMatchObject({ client: { keys: [{ expiresAt: null }, { expiresAt: expect.any(Number) }] } })
+    expect((await here.run(['clients', 'list'])).stdout).toMatch(/^signer .* key /mu)
+    const actions = (await auditLines()).map(({ action }) => action)
+    expect(actions).toContain('client.rotate_key')
+  })
+
+  it('do not take a private key, nor what is none', async () => {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    const files = {
+      'private.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      'private.json': JSON.stringify(privateKey.export({ format: 'jwk' })),
+      'nothing.pem': 'nothing',
+      'broken.json': '{"kty":',
+    }
+    for (const [name, text] of Object.entries(files)) {
+      const file = join(here.folder, name)
+      await writeFile(file, text)
+      const ran = await here.run(['clients', 'add', 'x', '--audience', 'api', '--public-key', file, '--json'])
+      expect([name, ran.exitCode]).toEqual([name, 1])
+      expect(ran.json()).toMatchObject({ error: { code: expect.stringMatching(/^(?:bad_input|invalid_option)$/u) } })
+      expect(ran.stderr).not.toContain(text.slice(20, 60) || 'nothing')
+    }
   })
 
   it('that sign people in are public, with the origins and the way of their refresh token', async () => {

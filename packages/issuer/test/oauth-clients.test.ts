@@ -8,7 +8,8 @@ import { claimsOf, type Service, startService } from './service.ts'
 /** A fleet whose agent API authenticates with a key. */
 async function withKey() {
   const fleet = await startFleet()
-  const keys = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  const generated = await webcrypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])
+  const keys = generated as webcrypto.CryptoKeyPair
   const { kty, crv, x } = await webcrypto.subtle.exportKey('jwk', keys.publicKey)
   await fleet.service.issuer.clients.rotateKey('agent-api', { kty, crv, x }, { overlapSeconds: 0 })
   return { fleet, keys, api: fleet.of('agent-api') }

@@ -33,11 +33,7 @@ describe('metadata', () => {
       revocation_endpoint: `${service.url}/oauth/revoke`,
       introspection_endpoint: `${service.url}/oauth/introspect`,
       response_types_supported: [],
-      grant_types_supported: [
-        'client_credentials',
-        'refresh_token',
-        'urn:ietf:params:oauth:grant-type:token-exchange',
-      ],
+      grant_types_supported: ['client_credentials', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange'],
       token_endpoint_auth_methods_supported: [...methods, 'none'],
       token_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'Ed25519'],
       revocation_endpoint_auth_methods_supported: [...methods, 'none'],

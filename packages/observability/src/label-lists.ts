@@ -26,7 +26,7 @@ export const errorReasons: readonly string[] = ['keys_unavailable', 'revocations
 /** `unknown`: no readable header. Rarer algorithms are `other`, which keeps the series of a surface under 200. */
 export const verifiedAlgorithms: readonly string[] = ['EdDSA', 'Ed25519', 'ES256', 'RS256', 'HS256', 'none', 'unknown']
 
-export const grants: readonly string[] = ['sign_in', 'client_credentials', 'refresh_token']
+export const grants: readonly string[] = ['sign_in', 'client_credentials', 'refresh_token', 'token_exchange']
 export const results: readonly string[] = ['ok', 'denied', 'error']
 
 /** The token service's own routes. */

@@ -24,6 +24,7 @@ export type IssuerEventLike =
       readonly clientId?: string
       readonly address?: string
     }
+  | { readonly type: 'exchange_refused'; readonly reason: string; readonly clientId: string; readonly from?: string }
   | { readonly type: 'rate_limited'; readonly limit: string; readonly counted?: string }
   | {
       readonly type: 'refresh_reused'
@@ -125,6 +126,14 @@ function write({ logger }: Observers, event: IssuerEventLike): void {
         reason: event.reason,
         client: event.clientId,
         address: event.address,
+      })
+      return
+    case 'exchange_refused':
+      logger.info('exchange refused', {
+        event: event.type,
+        reason: event.reason,
+        client: event.clientId,
+        audience: event.from,
       })
       return
     case 'rate_limited':

@@ -57,7 +57,12 @@ describe('what is known of the other packages', () => {
     type Limit = Extract<IssuerEvent, { type: 'rate_limited' }>['limit']
     type Grant = Extract<IssuerEvent, { type: 'token_issued' }>['grant']
     const limits: Record<Limit, true> = { account: true, address: true, client: true, hashes: true }
-    const grants: Record<Grant, true> = { sign_in: true, client_credentials: true, refresh_token: true }
+    const grants: Record<Grant, true> = {
+      sign_in: true,
+      client_credentials: true,
+      refresh_token: true,
+      token_exchange: true,
+    }
     const text = await createMetrics({ process: false }).registry.metrics()
     for (const limit of Object.keys(limits)) expect(text).toContain(`rate_limited_total{limit="${limit}"}`)
     for (const grant of Object.keys(grants)) expect(text).toContain(`token_issued_total{grant="${grant}",result="ok"}`)

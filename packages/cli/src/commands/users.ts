@@ -13,11 +13,16 @@ function newPassword(context: CommandContext, name: string): Promise<string> {
   return readSecret(context.io, { what: 'password', message: `Password for ${name}`, confirm: true })
 }
 
-async function add(context: CommandContext, name: string): Promise<ExitCode> {
+async function add(context: CommandContext, name: string, options: { synthetic?: boolean }): Promise<ExitCode> {
   return await context.withService(async ({ issuer }) => {
     // Asked for once the store is open: nobody should type a password only to hear that there is no configuration.
     const password = await newPassword(context, name)
-    const user = await issuer.users.add({ identifier: name, password, actor: context.operator })
+    const user = await issuer.users.add({
+      identifier: name,
+      password,
+      ...(options.synthetic ? { synthetic: true } : {}),
+      actor: context.operator,
+    })
     context.out.result({ user }, (page) =>
       page.fields([
         ['user', user.identifier],
@@ -83,7 +88,9 @@ export function addUsers(program: Command, bind: Bind): void {
     ['countersign users add ada', 'asks for the password twice'],
     ['countersign users add ada < password.txt', 'one line from stdin'],
   ])
-  addCommand.action(bind(add))
+  addCommand
+    .option('--synthetic', 'a monitor’s account: its tokens are refused for scopes with side effects')
+    .action(bind(add))
 
   const listCommand = users.command('list').description('All users.')
   examples(listCommand, [['countersign users list --json', 'for programs']])
