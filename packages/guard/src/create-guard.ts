@@ -91,7 +91,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     if (revocations?.isRevoked(principal) === true) return { reason: 'revoked' }
     return staleness.isOver(availability) ? { reason: 'stale' } : undefined
   }
-  const watches = createWatches(clock, endOf)
+  const watches = createWatches(clock, endOf, onEvent)
   const stops = [
     revocations?.onChange((added) => watches.check(added)),
     revocations?.onFreshness?.((level) => {
@@ -190,11 +190,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     },
     watch(principal, onEnd, { availability } = {}) {
       if (closed) throw new GuardError('closed', 'The guard is closed.')
-      const ended = (end: PrincipalEnd): void => {
-        onEvent?.({ type: 'ended', reason: end.reason })
-        onEnd(end)
-      }
-      return watches.add(principal, ended, availability)
+      return watches.add(principal, onEnd, availability)
     },
     whenReady,
     async close() {

@@ -1,11 +1,13 @@
 import type { RevocationEntry } from '@countersign/revocation'
 import type { Actor, Clock, Principal } from '@countersign/tokens'
+import type { GuardEvent } from './events.ts'
+import { ExpiryHeap } from './expiry-heap.ts'
 import type { PrincipalEnd } from './guard.ts'
 import type { Availability } from './staleness.ts'
 
 /**
  * Timers run on a clock that stands still while a machine sleeps and does not follow a corrected wall clock,
- * so the end is looked up again at least this often.
+ * so the ends are looked up again at least this often.
  */
 const longestTurnMs = 30_000
 
@@ -13,7 +15,8 @@ export interface Watch {
   readonly principal: Principal
   readonly availability: Availability | undefined
   readonly onEnd: (end: PrincipalEnd) => void
-  cancelTimer: () => void
+  /** Its place among those who wait; −1 once it waits no more. */
+  place: number
 }
 
 export interface Watches {
@@ -23,77 +26,108 @@ export interface Watches {
   clear(): void
 }
 
-type IndexedType = Exclude<RevocationEntry['type'], 'global'>
+type IndexedType = Exclude<RevocationEntry['type'], 'global' | 'kid'>
 
-/** Principals that somebody wants to be told the end of. `endOf` says whether one has ended, and why. */
-export function createWatches(clock: Clock, endOf: (watch: Watch) => PrincipalEnd | undefined): Watches {
-  const watches = new Set<Watch>()
+/**
+ * Principals that somebody wants to be told the end of. `endOf` says whether one has ended, and why.
+ * Services watch tens of thousands: one timer for all of them, and few objects for each.
+ */
+export function createWatches(
+  clock: Clock,
+  endOf: (watch: Watch) => PrincipalEnd | undefined,
+  onEvent?: (event: GuardEvent) => void,
+): Watches {
+  const waiting = new ExpiryHeap<Watch>()
   const indexes: Readonly<Record<IndexedType, WatchIndex>> = {
     jti: new WatchIndex(),
     sid: new WatchIndex(),
-    kid: new WatchIndex(),
     client: new WatchIndex(),
     subject: new WatchIndex(),
   }
+  let armedForMs = Number.POSITIVE_INFINITY
+  let disarm = (): void => {}
 
   const remove = (watch: Watch): void => {
-    if (!watches.delete(watch)) return
+    if (watch.place < 0) return
+    waiting.remove(watch)
     eachName(watch.principal, (type, id) => indexes[type].remove(id, watch))
-    watch.cancelTimer()
+    if (waiting.first !== undefined) return
+    disarm()
+    armedForMs = Number.POSITIVE_INFINITY
   }
   const look = (watch: Watch): void => {
-    if (!watches.has(watch)) return
-    watch.cancelTimer()
+    if (watch.place < 0) return
     const end = endOf(watch)
-    if (end !== undefined) {
-      remove(watch)
-      watch.onEnd(end)
-      return
+    if (end === undefined) return
+    remove(watch)
+    onEvent?.({ type: 'ended', reason: end.reason })
+    watch.onEnd(end)
+  }
+  const lookAtAll = (watches: Iterable<Watch>): void => {
+    const faults: unknown[] = []
+    for (const watch of watches) {
+      try {
+        look(watch)
+      } catch (fault) {
+        // One faulty callback must not keep the other principals' connections open.
+        faults.push(fault)
+      }
     }
-    const leftMs = Math.ceil((watch.principal.expiresAt - clock.now()) * 1000)
-    watch.cancelTimer = clock.after(Math.max(1, Math.min(leftMs, longestTurnMs)), () => look(watch))
+    if (faults.length > 0) throw faults.length === 1 ? faults[0] : new AggregateError(faults, 'Watchers failed.')
+  }
+  /** A timer that fires early finds nobody and is set again: cheaper than moving it with every watch that ends. */
+  const arm = (): void => {
+    const { first } = waiting
+    if (first === undefined) return
+    const leftMs = Math.ceil((first.principal.expiresAt - clock.now()) * 1000)
+    const turnMs = Math.max(1, Math.min(leftMs, longestTurnMs))
+    const dueMs = clock.monotonicMs() + turnMs
+    if (dueMs >= armedForMs) return
+    disarm()
+    armedForMs = dueMs
+    disarm = clock.after(turnMs, () => {
+      armedForMs = Number.POSITIVE_INFINITY
+      try {
+        lookAtAll(waiting.until(clock.now()))
+      } finally {
+        arm()
+      }
+    })
   }
   const concerned = (entries: readonly RevocationEntry[] | undefined): Iterable<Watch> => {
-    if (entries === undefined) return [...watches]
+    if (entries === undefined) return waiting.all()
     const found = new Set<Watch>()
     for (const entry of entries) {
-      if (entry.type === 'global') return [...watches]
-      for (const watch of indexes[entry.type].get(entry.id)) found.add(watch)
+      if (entry.type === 'global') return waiting.all()
+      // A revoked key is rare, and concerns nearly everybody: no index is kept for it.
+      const few = entry.type === 'kid' ? waiting.all().filter(hasKey(entry.id)) : indexes[entry.type].get(entry.id)
+      for (const watch of few) found.add(watch)
     }
     return found
   }
 
   return {
     add(principal, onEnd, availability) {
-      const watch: Watch = { principal, availability, onEnd, cancelTimer: () => {} }
+      const watch: Watch = { principal, availability, onEnd, place: -1 }
       // Registered first and checked after: what is revoked in between is seen by one of the two.
-      watches.add(watch)
+      waiting.add(watch)
       eachName(principal, (type, id) => indexes[type].add(id, watch))
       queueMicrotask(() => look(watch))
+      arm()
       return () => remove(watch)
     },
-    check(entries) {
-      const faults: unknown[] = []
-      for (const watch of concerned(entries)) {
-        try {
-          look(watch)
-        } catch (fault) {
-          // One faulty callback must not keep the other principals' connections open.
-          faults.push(fault)
-        }
-      }
-      if (faults.length > 0) throw faults.length === 1 ? faults[0] : new AggregateError(faults, 'Watchers failed.')
-    },
+    check: (entries) => lookAtAll(concerned(entries)),
     clear() {
-      for (const watch of [...watches]) remove(watch)
+      for (const watch of waiting.all()) remove(watch)
     },
   }
 }
 
-/** Every name that an entry may revoke the principal by, but for the global generation. */
+const hasKey = (keyId: string) => (watch: Watch) => watch.principal.keyId === keyId
+
+/** Every name that an entry may revoke the principal by, but for its key and the global generation. */
 function eachName(principal: Principal, call: (type: IndexedType, id: string) => void): void {
-  const { keyId, subject, clientId, session, tokenId, ancestors, actor, via } = principal
-  call('kid', keyId)
+  const { subject, clientId, session, tokenId, ancestors, actor, via } = principal
   call('subject', subject)
   if (clientId !== undefined) call('client', clientId)
   for (let one: Actor | undefined = actor; one !== undefined; one = one.actor)

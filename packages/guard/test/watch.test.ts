@@ -134,6 +134,23 @@ describe('watch', () => {
     expect(ends).toEqual([{ reason: 'revoked' }])
   })
 
+  it('has one timer for everybody, and ends each at its own second whoever left in between', async () => {
+    const { clock, guard, principal } = await setUp(NOW + 10_000)
+    const ends: number[] = []
+    const stops: (() => void)[] = []
+    for (let index = 0; index < 500; index += 1) {
+      const second = (index * 7919) % 1000
+      const one = { ...principal, tokenId: `${index}`, expiresAt: clock.now() + 1 + second }
+      stops.push(guard.watch(one, () => ends.push(one.expiresAt - clock.now())))
+    }
+    await settle()
+    expect(clock.timers).toBe(1)
+    for (let index = 0; index < 500; index += 3) stops[index]?.()
+    clock.advance(1001)
+    expect(ends).toEqual(Array.from({ length: 333 }, () => 0))
+    expect(clock.timers).toBe(0)
+  })
+
   it('leaves nothing behind when the guard is closed', async () => {
     const { guard, principal, ends, clock, listeners } = await setUp()
     guard.watch(principal, (end) => ends.push(end))
