@@ -135,7 +135,7 @@ describe('watch', () => {
   })
 
   it('has one timer for everybody, and ends each at its own second whoever left in between', async () => {
-    const { clock, guard, principal } = await setUp(NOW + 10_000)
+    const { clock, guard, principal } = await setUp()
     const ends: number[] = []
     const stops: (() => void)[] = []
     for (let index = 0; index < 500; index += 1) {
