@@ -37,8 +37,8 @@ Give it to cmux alone, not to what starts cmux:
 
 /** @throws ConfigError when there is none that can be used */
 function readPassword(): string {
-  if ((process.env[passwordVariable] ?? '') !== '') leaveEnvironment()
-  const password = takePassword() ?? process.env[passwordVariable] ?? ''
+  if ((process.env[passwordVariable] ?? '') !== '') leaveEnvironment(process.env)
+  const password = takePassword(process.env) ?? process.env[passwordVariable] ?? ''
   delete process.env[passwordVariable]
   if (password === '') {
     throw new ConfigError([`${passwordVariable} is not set: cmux does not start without a password.`, howToMakeOne])

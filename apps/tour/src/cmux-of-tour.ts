@@ -18,7 +18,6 @@ export async function startCmuxOfTour(options: {
 }): Promise<CmuxOfTour> {
   const { port, dataDir, logDestination } = options
   const config = readConfig({
-    PATH: process.env.PATH,
     CMUX_PORT: String(port),
     CMUX_DATA_DIR: dataDir,
     CMUX_WORKDIR: '.',

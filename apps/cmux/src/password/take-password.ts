@@ -15,7 +15,7 @@ const mostBytes = 8_192
  *
  * @returns only where there is no `execve` (Windows): the variable is deleted then, and that is all
  */
-export function leaveEnvironment(variables: NodeJS.ProcessEnv = process.env): void {
+export function leaveEnvironment(variables: NodeJS.ProcessEnv): void {
   const { execve } = process
   if (execve === undefined || process.platform === 'win32') return
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
@@ -34,7 +34,7 @@ exec "$@"`
  * @returns undefined if none is named
  * @throws ConfigError
  */
-export function takePassword(variables: NodeJS.ProcessEnv = process.env): string | undefined {
+export function takePassword(variables: NodeJS.ProcessEnv): string | undefined {
   const named = variables[descriptorVariable]
   delete variables[descriptorVariable]
   if (named === undefined || named === '') return undefined

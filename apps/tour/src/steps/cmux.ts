@@ -29,7 +29,7 @@ export const cmux: readonly Step<Fleet>[] = [
     async run({ addresses, kept }) {
       const frames = await overWebSocket(addresses.cmux, kept.cmuxToken, [
         { type: 'feed.read' },
-        { type: 'command.run', data: { argv: ['echo', 'hello'] } },
+        { type: 'command.run', data: { argv: ['/bin/echo', 'hello'] } },
       ])
       const output = frames.find(({ data }) => data?.type === 'command.output')?.data?.text
       expectThat(output === 'hello\n', `the feed said ${JSON.stringify(output)}`)
