@@ -2,10 +2,10 @@
 // of them a test fails. Minutes to an hour; what has not changed since the last run is not run again.
 // usage: run.mjs [--force] [--concurrency N] [--files GLOB] tokens|guard
 
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { isConsidered, scoreOf, table } from './score.mjs'
+import { isConsidered, mayBeKept, scoreOf, table } from './score.mjs'
 
 const packages = ['tokens', 'guard']
 /** Percent of the mutants that tests have to notice. */
@@ -30,6 +30,13 @@ if (positionals.length !== 1 || !packages.includes(name) || !(Number.isInteger(c
 const { Stryker } = await import('@stryker-mutator/core')
 process.chdir(here(`../../packages/${name}`))
 mkdirSync(here('results'), { recursive: true })
+
+const incrementalFile = here(`results/${name}.incremental.json`)
+if (existsSync(incrementalFile)) {
+  const report = JSON.parse(readFileSync(incrementalFile, 'utf8'))
+  for (const file of Object.values(report.files)) file.mutants = file.mutants.filter(mayBeKept)
+  writeFileSync(incrementalFile, JSON.stringify(report))
+}
 const results = await new Stryker({
   mutate: [values.files ?? 'src/**/*.ts', '!src/**/*.d.ts'],
   testRunner: 'vitest',
@@ -38,7 +45,7 @@ const results = await new Stryker({
   coverageAnalysis: 'perTest',
   concurrency,
   incremental: true,
-  incrementalFile: here(`results/${name}.incremental.json`),
+  incrementalFile,
   force: values.force,
   reporters: ['progress-append-only', 'clear-text', 'html'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false, reportScoreTable: false },

@@ -8,6 +8,16 @@ export function isConsidered({ status }) {
 }
 
 /**
+ * What of an earlier run still holds if nothing has changed that Stryker can see. Of a change that every test reaches it
+ * does not see that there are new tests now.
+ *
+ * @param {{ status: string, static?: boolean }} mutant
+ */
+export function mayBeKept(mutant) {
+  return !(mutant.static === true && mutant.status === 'Survived')
+}
+
+/**
  * @param {readonly Mutant[]} mutants
  * @returns {{ file: string, mutants: number, noticed: number, survived: number, uncovered: number, score: number }[]}
  *   by file, and `all` at the end

@@ -324,6 +324,11 @@ describe.each(documented)('the profile $name, in every dimension', (profile, its
   })
 })
 
+it('have names, for reports', () => {
+  const names = documented.map(([profile]) => profile.name)
+  expect(names).toEqual(['rfc9068', 'auth0', 'betterAuth', 'keycloak', 'oidcProvider', 'clerk'])
+})
+
 it.each([auth0, betterAuth, clerk, keycloak, oidcProvider])('$name is plain frozen data', (profile) => {
   expect(Object.isFrozen(profile)).toBe(true)
   expect(JSON.parse(JSON.stringify(profile))).toEqual(profile)

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { isConsidered, scoreOf, table } from '../score.mjs'
+import { isConsidered, mayBeKept, scoreOf, table } from '../score.mjs'
 
 const mutants = [
   { fileName: '/sandbox/src/one.ts', status: 'Killed' },
@@ -20,6 +20,16 @@ it('counts what tests noticed of all that they could have', () => {
     { file: 'all', mutants: 4, noticed: 2, survived: 1, uncovered: 1, score: 50 },
   ])
   expect(table(files).split('\n').at(-1)).toMatch(/^all +50\.0 +4 +1 +1$/)
+})
+
+it('tries again what nothing noticed and every test could have', () => {
+  const kept = [
+    { status: 'Survived', static: true },
+    { status: 'Survived', static: false },
+    { status: 'Survived' },
+    { status: 'Killed', static: true },
+  ].map(mayBeKept)
+  expect(kept).toEqual([false, true, true, true])
 })
 
 it.each([[[]], [['no-such']], [['tokens', 'guard']], [['--concurrency', '0', 'tokens']]])('refuses %j', (args) => {
