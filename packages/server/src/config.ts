@@ -1,4 +1,5 @@
 import type { ConsumerMatrix } from '@countersign/consumers'
+import type { SubjectVerifier } from '@countersign/issuer'
 import type { Blackout } from '@countersign/keys'
 
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
@@ -26,6 +27,8 @@ export interface TokenServiceConfig {
   readonly previousKekFiles?: readonly string[]
   /** The consumer matrix, or the path of a module or JSON file that has it. */
   readonly consumers: ConsumerMatrix | string
+  /** Other issuers whose tokens may be exchanged for ours (RFC 8693). In a module, since a verifier is code. @default [] */
+  readonly subjectVerifiers?: readonly SubjectVerifier[]
   readonly keys?: KeysConfig
   readonly log?: { readonly level?: LogLevel }
   /** Prometheus metrics on a port of their own; false: none. @default { host: '127.0.0.1', port: 0 in tests, 4601 } */

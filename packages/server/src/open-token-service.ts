@@ -83,6 +83,7 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
       rings,
       feed: { ring: feedRing, serve: options.feed ?? options.scheduler ?? false },
       consumers: config.consumers,
+      subjectVerifiers: config.subjectVerifiers,
       stores: issuerStores,
       audit,
       ...(report === undefined ? {} : { onEvent: report.issuer }),

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { type ConsumerMatrix, parseConsumers } from '@countersign/consumers'
+import type { SubjectVerifier } from '@countersign/issuer'
 import { z } from 'zod'
 import type { KeysConfig, LogLevel } from './config.ts'
 import { readModule } from './read-module.ts'
@@ -32,6 +33,7 @@ export interface ResolvedConfig {
   readonly kekCredential: KekCredential | undefined
   readonly previousKekFiles: readonly string[]
   readonly consumers: ConsumerMatrix
+  readonly subjectVerifiers: readonly SubjectVerifier[]
   readonly keys: KeysConfig
   readonly logLevel: LogLevel
   readonly metrics: { readonly host: string; readonly port: number } | undefined
@@ -103,6 +105,10 @@ const configSchema = z.strictObject({
   kekFile: z.string().min(1).optional(),
   previousKekFiles: z.array(z.string().min(1)).max(8).optional(),
   consumers: z.union([z.string().min(1), z.looseObject({})]),
+  // What the members are is checked by the issuer, with the matrix at hand.
+  subjectVerifiers: z
+    .array(z.custom<SubjectVerifier>((value) => typeof value === 'object' && value !== null))
+    .optional(),
   keys: keysSchema.optional(),
   log: z.strictObject({ level: logLevel.optional() }).optional(),
   metrics: z.union([z.literal(false), z.strictObject({ host: hostName.optional(), port: port.optional() })]).optional(),
@@ -189,6 +195,7 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
     ),
     previousKekFiles: (given.previousKekFiles ?? []).map(at),
     consumers: await resolveConsumers(given.consumers, at),
+    subjectVerifiers: given.subjectVerifiers ?? [],
     keys,
     logLevel: env.COUNTERSIGN_LOG_LEVEL ?? given.log?.level ?? 'info',
     metrics:

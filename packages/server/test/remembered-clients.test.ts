@@ -14,6 +14,8 @@ const client: ClientRecord = {
   origins: [],
   refreshDelivery: 'body',
   secrets: [],
+  keys: [],
+  synthetic: false,
   generation: 0,
   createdAt: 1,
   disabledAt: null,

@@ -34,6 +34,8 @@ const config = await resolveConfig(
         accessTokenLifeSeconds: 600,
         refresh: 'body',
       },
+      ledger: { scopes: ['agents:read'], obtainedBy: 'exchange', accessTokenLifeSeconds: 600 },
+      edges: [{ from: 'agent-api', to: 'ledger', scopes: ['agents:read'] }],
     },
   },
   { baseDir: folder },
@@ -53,6 +55,12 @@ const machine = await service.issuer.clients.add({
   grants: ['client_credentials'],
   audiences: ['agent-api'],
 })
+/** A service exchanges the tokens that are sent to it: the client is named like its audience. */
+const api = await service.issuer.clients.add({
+  name: 'agent-api',
+  grants: ['client_credentials', 'token_exchange'],
+  audiences: ['agent-api', 'ledger'],
+})
 process.once('SIGTERM', () => {
   void service.close().finally(() => {
     rmSync(folder, { recursive: true })
@@ -64,6 +72,7 @@ const told = {
   signIn: { identifier: 'ada', secret: password, client_id: web.client.id },
   webId: web.client.id,
   machine: { client_id: machine.client.id, client_secret: machine.secret ?? '' },
+  api: { client_id: api.client.id, client_secret: api.secret ?? '' },
   pid: process.pid,
 }
 process.stdout.write(`${JSON.stringify(told)}\n`)
