@@ -22,6 +22,8 @@ export function setUpWriter(connection: Pragmas): void {
   }
   database.pragma('synchronous = full')
   database.pragma('foreign_keys = on')
+  // Put back into the database every 16 MiB, not 4: pages that change again and again are then copied a quarter as often.
+  database.pragma('wal_autocheckpoint = 4096')
   // A log that grew in a rush is cut back to this many bytes when it starts anew.
   database.pragma('journal_size_limit = 67108864')
   // SQLite's own word on it, since everything that is acknowledged rests on this.
