@@ -1,6 +1,5 @@
-export { openPostgres, type PostgresDatabase } from './postgres/open.ts'
+export { openPostgres, type PostgresDatabase, type PostgresStatistics } from './postgres/open.ts'
 export type { PostgresEvent, PostgresOptions } from './postgres/options.ts'
-export type { PoolStatistics } from './postgres/pool.ts'
 export type { PostgresTls, TlsMode } from './postgres/tls.ts'
 export type { StorageClock } from './sqlite/clock.ts'
 export {

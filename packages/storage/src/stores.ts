@@ -22,6 +22,8 @@ export interface Engine {
   write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>>
   /** Calls back after the revocation log, a key ring or a client changed, by anybody; maybe more often. */
   onChange(call: () => void): () => void
+  /** Whether a read looks at the data before it gives the caller its promise. */
+  readonly readsAtOnce: boolean
 }
 
 export interface Stores {
@@ -156,6 +158,8 @@ function watchKeyRings(engine: Engine, call: () => void): () => void {
   }
   const begin = async (): Promise<void> => {
     last = await mark().catch(() => undefined)
+    // By the time of that look something may have changed already.
+    if (!engine.readsAtOnce && !stopped) call()
   }
   let turn = begin()
   const stop = engine.onChange(() => {

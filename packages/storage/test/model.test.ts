@@ -5,7 +5,9 @@ import type { IssuerStores } from '@countersign/issuer'
 import { memoryIssuerStores } from '@countersign/issuer/testing'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { openSqlite } from '../src/sqlite.ts'
+import { openPostgres } from '../src/postgres.ts'
+import { openSqlite, type SqliteDatabase } from '../src/sqlite.ts'
+import { databaseUrl, newSchema } from './postgres/support.ts'
 import { client, issued, NOW, refresh, session, user } from './records.ts'
 
 /** How long a revocation is remembered. */
@@ -126,11 +128,30 @@ async function everything(stores: IssuerStores): Promise<unknown> {
   }
 }
 
-it('does what the stores in memory do, whatever is asked in whatever order', { timeout: 60_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
+type Opened = Pick<SqliteDatabase, 'stores' | 'close'>
+
+const engines: [name: string, open: () => Promise<Opened>][] = [
+  [
+    'openSqlite',
+    async () => {
       const directory = mkdtempSync(join(tmpdir(), 'countersign-storage-'))
       const database = await openSqlite(join(directory, 'data.db'))
+      return {
+        stores: database.stores,
+        async close() {
+          await database.close()
+          rmSync(directory, { recursive: true, force: true })
+        },
+      }
+    },
+  ],
+  ['openPostgres', async () => openPostgres(await databaseUrl(), { schema: newSchema() })],
+]
+
+it.each(engines)('%s does what the stores in memory do, whatever is asked', { timeout: 60_000 }, async (_, open) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
+      const database = await open()
       const model = memoryIssuerStores()
       try {
         for (const one of steps) {
@@ -141,7 +162,6 @@ it('does what the stores in memory do, whatever is asked in whatever order', { t
         expect(await everything(database.stores.issuer)).toEqual(await everything(model))
       } finally {
         await database.close()
-        rmSync(directory, { recursive: true, force: true })
       }
     }),
     { numRuns: 8 },

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../src/sqlite.ts'
 
-/** A directory of the running test's own, removed at its end. */
-export function temporaryDirectory(): string {
+/** A directory of the running test's own, removed at its end, or when `atEnd` says. */
+export function temporaryDirectory(atEnd: (call: () => void) => void = onTestFinished): string {
   const directory = mkdtempSync(join(tmpdir(), 'countersign-storage-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  atEnd(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 

@@ -13,7 +13,12 @@ const record = ['owner', 'name', 'version', 'created_at as createdAt', 'updated_
 const entry = ['name', 'version', 'created_at as createdAt', 'updated_at as updatedAt'] as const
 
 export function credentialReads(compile: Compile): CredentialReads {
-  const identity = compile<object>()((db) => db.selectFrom('credential_store').select('identity'))
+  const identity = compile<object>()((db) =>
+    db
+      .selectFrom('credential_store')
+      .select('identity')
+      .where((eb) => eb('id', '=', eb.lit(1))),
+  )
   const byPlace = compile<{ owner: string; name: string }>()((db, p) =>
     db.selectFrom('credentials').select(record).where('owner', '=', p('owner')).where('name', '=', p('name')),
   )
@@ -24,9 +29,9 @@ export function credentialReads(compile: Compile): CredentialReads {
     db
       .selectFrom('credentials')
       .select(record)
-      .where((eb) =>
-        eb.or([eb('owner', '>', p('owner')), eb.and([eb('owner', '=', p('owner')), eb('name', '>', p('name'))])]),
-      )
+      // By the owner alone first, since that is what an index can begin with.
+      .where('owner', '>=', p('owner'))
+      .where((eb) => eb.or([eb('owner', '>', p('owner')), eb('name', '>', p('name'))]))
       .orderBy('owner')
       .orderBy('name')
       .limit(p('limit')),

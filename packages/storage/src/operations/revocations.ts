@@ -54,6 +54,9 @@ function merge(stored: Row | undefined, given: Row): Row {
   }
 }
 
+/** Of a left join: whether there was something to the right. */
+const isWhole = <T extends { type: string | null; id: string | null }>(row: T): row is T & Row => row.type !== null
+
 const isSame = (a: Row, b: Row): boolean =>
   a.min_generation === b.min_generation && a.until === b.until && a.successor === b.successor
 
@@ -87,7 +90,6 @@ export function revocationReads(compile: Compile): RevocationReads {
       .orderBy('e.seq')
       .limit(p('limit')),
   )
-  const isWhole = <T extends { type: string | null; id: string | null }>(row: T): row is T & Row => row.type !== null
   return {
     *revocationSnapshot() {
       const rows = yield* all(snapshot, {})
@@ -121,13 +123,11 @@ export interface RevocationWrites {
 
 /** What the log's changes share. */
 function changesOf(compile: Compile) {
-  // The row that every change locks: sequence order is commit order, and no number is ever left out.
-  const advance = compile<object>()((db) =>
+  const advance = compile<{ seq: number }>()((db, p) =>
     db
       .updateTable('revocation_log')
-      .set((eb) => ({ seq: eb('seq', '+', eb.lit(1)) }))
-      .where((eb) => eb('id', '=', eb.lit(1)))
-      .returning('seq'),
+      .set({ seq: p('seq') })
+      .where((eb) => eb('id', '=', eb.lit(1))),
   )
   const insertEvent = compile<Row & { seq: number; change: string; at: number }>()((db, p) =>
     db.insertInto('revocation_events').values({
@@ -141,16 +141,17 @@ function changesOf(compile: Compile) {
       at: p('at'),
     }),
   )
-  return function* change(kind: RevocationEvent['change'], row: Row, at: number): Operation<void> {
-    const counter = yield* first(advance, {})
-    if (counter === undefined) throw new StorageError('corrupt', "The revocation log's counter is gone.")
-    yield* send(insertEvent, { ...row, seq: counter.seq, change: kind, at })
+  /** @param seq the next, after the one that was read once the log was locked */
+  return function* change(kind: RevocationEvent['change'], seq: number, row: Row, at: number): Operation<void> {
+    yield* send(advance, { seq })
+    yield* send(insertEvent, { ...row, seq, change: kind, at })
   }
 }
 
 /**
- * Locks the log's one row before anything of it is read: what two transactions say of the same entry at the same time
- * comes out as if one had spoken after the other. The last lock of every transaction that has several.
+ * Locks the log's one row, its counter, before anything of it is read: the order of numbers is that of commits, none is
+ * ever left out, and what two transactions say of the same entry comes out as if one had spoken after the other. The last
+ * lock of every transaction that has several.
  */
 function lockLog(compile: Compile): Lock<object> {
   if (!compile.locksRows) return undefined
@@ -167,7 +168,11 @@ export function revoking(compile: Compile): Revoke {
   const change = changesOf(compile)
   const log = lockLog(compile)
   const find = compile<{ type: string; id: string }>()((db, p) =>
-    db.selectFrom('revocation_entries').selectAll().where('type', '=', p('type')).where('id', '=', p('id')),
+    db
+      .selectFrom('revocation_log as l')
+      .leftJoin('revocation_entries as e', (join) => join.on('e.type', '=', p('type')).on('e.id', '=', p('id')))
+      .select(['l.seq', 'e.type', 'e.id', 'e.min_generation', 'e.until', 'e.successor'])
+      .where((eb) => eb('l.id', '=', eb.lit(1))),
   )
   const put = compile<Row>()((db, p) =>
     db
@@ -188,11 +193,14 @@ export function revoking(compile: Compile): Revoke {
   return function* (entry, now) {
     const given = toRow(entry)
     yield* lock(log, {})
-    const stored = yield* first(find, { type: given.type, id: given.id })
+    const found = yield* first(find, { type: given.type, id: given.id })
+    if (found === undefined) throw new StorageError('corrupt', "The revocation log's counter is gone.")
+    const { seq, ...row } = found
+    const stored = isWhole(row) ? row : undefined
     const merged = merge(stored, given)
     if (stored !== undefined && isSame(stored, merged)) return
     yield* send(put, merged)
-    yield* change('add', merged, now)
+    yield* change('add', seq + 1, merged, now)
   }
 }
 
@@ -231,10 +239,11 @@ export function revocationWrites(compile: Compile, revoke: Revoke): RevocationWr
     },
     *dropRevocations(now, limit) {
       yield* lock(log, {})
+      const { seq = 0 } = (yield* first(position, {})) ?? {}
       const rows = yield* all(expired, { now, limit: Math.max(0, limit) })
-      for (const row of rows) {
+      for (const [i, row] of rows.entries()) {
         yield* send(remove, { type: row.type, id: row.id })
-        yield* change('drop', row, now)
+        yield* change('drop', seq + 1 + i, row, now)
       }
       yield* send(forget, { before: now - keptSeconds, limit: Math.max(0, limit) })
       return rows.length

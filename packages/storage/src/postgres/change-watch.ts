@@ -96,7 +96,8 @@ export class PostgresWatch {
       const seen = await (session === undefined ? this.#options.use(ask) : ask(session))
       this.#options.onClock(seen.now - clock.now())
       const mark = `${seen.log} ${seen.rings}`
-      const isNews = this.#last !== undefined && this.#last !== mark
+      // The first look too: by its time something may have changed already.
+      const isNews = this.#last !== mark
       this.#last = mark
       if (isNews) this.#fire()
     } catch {

@@ -22,7 +22,7 @@ const mostAddresses = 16
 /** Those that have a meaning here; others are refused, so that nobody relies on one that does nothing. */
 const known: ReadonlySet<string> = new Set([
   ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'application_name', 'connect_timeout', 'host'],
-  'target_session_attrs',
+  ...['port', 'target_session_attrs'],
 ])
 
 /**
@@ -43,7 +43,12 @@ export function parseConnectionString(text: string): ConnectionString {
   }
   const socket = parameters.get('host')
   if (socket !== undefined && hosts !== '') throw fault('must name the host once, before the database or in ?host=')
-  const addresses = socket === undefined ? hosts.split(',').map(readAddress) : [{ host: socket, port: defaultPort }]
+  const port = parameters.get('port')
+  if (port !== undefined && socket === undefined) throw fault('must name the port after the host, or with ?host=')
+  const addresses =
+    socket === undefined
+      ? hosts.split(',').map(readAddress)
+      : [{ host: socket, port: readPort(port ?? `${defaultPort}`) }]
   if (addresses.length > mostAddresses) throw fault(`may name ${mostAddresses} hosts at most`)
   return {
     addresses,
@@ -55,11 +60,17 @@ export function parseConnectionString(text: string): ConnectionString {
 }
 
 function readAddress(text: string): Address {
-  const parts = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]*)(?::(\d{1,5}))?$/.exec(text)
-  const port = Number(parts?.[2] ?? defaultPort)
-  if (parts === null || port < 1 || port > 65_535) throw fault(`must name hosts and ports as in ${form}`)
+  const parts = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]*)(?::(.*))?$/.exec(text)
+  if (parts === null) throw fault(`must name hosts and ports as in ${form}`)
+  const port = readPort(parts[2] ?? `${defaultPort}`)
   const host = decode(parts[1] ?? '').replace(/^\[|\]$/g, '')
   return { host: host === '' ? 'localhost' : host, port }
+}
+
+function readPort(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw fault(`must name hosts and ports as in ${form}`)
 }
 
 function readParameters(query: string): ReadonlyMap<string, string> {

@@ -22,6 +22,7 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
   readonly #settings: PostgresSettings
   readonly #batches: IssuedBatches
   #clockOffset = 0
+  #retries = 0
 
   constructor(pool: Pool, settings: PostgresSettings) {
     const { reads, writes } = operationsForPostgres()
@@ -34,6 +35,11 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
       storeAlone: (issued) => this.#transact('addIssued', [issued]),
       status: (jti) => this.read(() => reads.tokenStatus(jti)),
     })
+  }
+
+  /** Transactions that ran again, because others were in the way. */
+  get retries(): number {
+    return this.#retries
   }
 
   /** Unix seconds by the server's clock, or a little less; never more. */
@@ -74,7 +80,9 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
         const after = recourse(error)
         const isOver = performance.now() >= untilMs || (after === 'retry' && tries >= mostTries)
         if (after === 'none' || isOver) throw storageError(error)
-        if (after === 'retry') await sleep(firstPauseMs * 2 ** (tries - 1) * Math.random())
+        if (after !== 'retry') continue
+        this.#retries += 1
+        await sleep(firstPauseMs * 2 ** (tries - 1) * Math.random())
       }
     }
   }

@@ -4,7 +4,16 @@ import { PostgresEngine } from './engine.ts'
 import { storageError } from './failure.ts'
 import { checkVersion, migrate, versionOf } from './migrate.ts'
 import { type PostgresOptions, type PostgresSettings, readOptions } from './options.ts'
-import { Pool, type PoolStatistics } from './pool.ts'
+import { Pool } from './pool.ts'
+
+export interface PostgresStatistics {
+  /** Open connections, whether used or not, besides the one that listens. */
+  readonly connections: number
+  /** Calls that wait for one now. */
+  readonly waiting: number
+  /** Transactions that ran again, because others were in the way (deadlocks, serialisation failures). */
+  readonly retries: number
+}
 
 export interface PostgresDatabase {
   readonly stores: Stores
@@ -12,7 +21,7 @@ export interface PostgresDatabase {
   onChange(call: () => void): () => void
   /** Reads and writes for real, and looks at the version of the tables. @throws StorageError why it cannot */
   check(): Promise<void>
-  statistics(): PoolStatistics
+  statistics(): PostgresStatistics
   /** Takes no further calls, waits until those under way are answered, and closes every connection. */
   close(): Promise<void>
 }
@@ -70,6 +79,7 @@ function databaseOver(pool: Pool, engine: PostgresEngine, settings: PostgresSett
     write: (name, ...args) => engine.write(name, ...args),
     onChange: (call) => watch.add(call),
     ...(settings.usesServerClock ? { askNow: () => askClock(engine) } : {}),
+    readsAtOnce: false,
     check: async () => {
       await engine.use((session) => checkVersion(session, settings.schema))
       await checkEngine(whole)
@@ -79,7 +89,7 @@ function databaseOver(pool: Pool, engine: PostgresEngine, settings: PostgresSett
     stores: storesOver(whole),
     onChange: (call) => watch.add(call),
     check: () => whole.check(),
-    statistics: () => pool.statistics,
+    statistics: () => ({ ...pool.statistics, retries: engine.retries }),
     async close() {
       await Promise.all([watch.close(), pool.close()])
     },

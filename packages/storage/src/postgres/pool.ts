@@ -17,7 +17,7 @@ const lookEveryMs = 100
 /** Over a statement's own time, for the network; past it nobody answers any more. */
 const graceMs = 1_000
 
-export interface PoolStatistics {
+interface PoolStatistics {
   /** Open connections, whether used or not. */
   readonly connections: number
   /** Calls that wait for one. */

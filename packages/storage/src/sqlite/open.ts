@@ -57,6 +57,7 @@ function databaseOver(
     write: (name, ...args) => writer.write(name, args),
     onChange: (call) => watch.add(call),
     check: () => checkEngine(engine),
+    readsAtOnce: true,
   }
   return {
     stores: storesOver(engine),

@@ -229,17 +229,13 @@ describe('the network', () => {
 
   it('says what a server is not there for', { timeout: 30_000 }, async () => {
     const { proxy, directly } = await through()
-    const to = (change: (url: URL) => void): string => {
-      const url = new URL(directly)
-      change(url)
-      return url.href
-    }
+    const to = (change: Partial<URL>): string => Object.assign(new URL(directly), change).href
     proxy.cut()
     const cases: [url: string, code: string][] = [
-      [to((url) => void (url.port = `${proxy.port}`)), 'unavailable'],
-      [to((url) => void (url.pathname = '/nobody-made-it')), 'cannot_open'],
-      [to((url) => void (url.search = '?sslmode=require')), 'cannot_open'],
-      [to((url) => void (url.search = '?sslmode=verify-full')), 'cannot_open'],
+      [to({ port: `${proxy.port}` }), 'unavailable'],
+      [to({ pathname: '/nobody-made-it' }), 'cannot_open'],
+      [to({ search: '?sslmode=require' }), 'cannot_open'],
+      [to({ search: '?sslmode=verify-full' }), 'cannot_open'],
     ]
     for (const [url, code] of cases) {
       await expect(openPostgres(url, { busyTimeoutMs: 200 }), url).rejects.toMatchObject({ code })

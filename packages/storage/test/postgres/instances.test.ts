@@ -58,15 +58,13 @@ it('takes no lock in two orders: a successor and repeats of its predecessor at o
     const id = `session ${round}`
     await sessions[0]?.open(opening(id))
     await sessions[0]?.rotate(rotation(id, `${id}/0`, `${id}/1`))
-    const startedMs = performance.now()
     await Promise.all(
       Array.from({ length: 16 }, (_, i) =>
         sessions[i % 2]?.rotate(rotation(id, i % 4 < 2 ? `${id}/0` : `${id}/1`, `${id}/2/${i}`)),
       ),
     )
-    // A deadlock would be found by the server after a second.
-    expect(performance.now() - startedMs).toBeLessThan(900)
   }
+  expect(databases.map((one) => one.statistics().retries)).toEqual([0, 0])
 })
 
 it('ends every session that opens while its account ends', { timeout: 60_000 }, async () => {
@@ -93,13 +91,12 @@ it('ends sessions by user and by client at once, and refreshes meanwhile', { tim
   const [one, two] = databases.map(({ stores }) => stores.issuer)
   const ids = Array.from({ length: 20 }, (_, i) => `${i}`)
   await Promise.all(ids.map((id) => one?.sessions.open(opening(id))))
-  const startedMs = performance.now()
   const outcomes = await Promise.all([
     one?.users.disable('ada', NOW, UNTIL),
     two?.clients.disable('web', NOW, UNTIL),
     ...ids.map((id) => two?.sessions.rotate(rotation(id, `${id}/0`, `${id}/1`))),
   ])
-  expect(performance.now() - startedMs).toBeLessThan(900)
+  expect(databases.map((one) => one.statistics().retries)).toEqual([0, 0])
   expect(outcomes.slice(0, 2)).toEqual([true, true])
   for (const id of ids) expect((await one?.sessions.byId(id))?.endedAt).toBe(NOW)
   // One that was refreshed in between came before its session's end.
@@ -122,7 +119,7 @@ it('keeps the strongest word when instances revoke the same at once', { timeout:
   expect(events.length).toBe(position?.seq)
 })
 
-it('counts every failure, lets one assertion in, and rings change once', { timeout: 60_000 }, async () => {
+it('counts every failure, and lets one assertion in', { timeout: 60_000 }, async () => {
   const { databases } = await instances(3)
   const rule = { allowed: 1_000, windowSeconds: 60, baseSeconds: 1, maxSeconds: 60 }
   const each = <T>(count: number, call: (database: PostgresDatabase, i: number) => Promise<T>): Promise<T[]> =>
@@ -263,5 +260,6 @@ it('runs a transaction again that others were in the way of', { timeout: 60_000 
     `CREATE TRIGGER fail BEFORE UPDATE ON ${schema}.users FOR EACH ROW EXECUTE FUNCTION ${schema}.fail()`,
   )
   expect(await database.stores.issuer.users.setPassword('ada', 'new', NOW, UNTIL)).toBe(true)
+  expect(database.statistics().retries).toBe(2)
   expect((await database.stores.issuer.users.byId('ada'))?.generation).toBe(1)
 })

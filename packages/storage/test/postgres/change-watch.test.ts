@@ -1,0 +1,136 @@
+import { query } from '@countersign-tooling/postgres'
+import { expect, it } from 'vitest'
+import type { StorageClock } from '../../src/postgres.ts'
+import { client, issued, NOW, user } from '../records.ts'
+import { databaseUrl, newSchema, openForTest } from './support.ts'
+
+const UNTIL = NOW + 720
+
+/** A clock whose timers fire only when told to. */
+function stillClock(): StorageClock & { beat(): void; readonly waiting: number } {
+  const timers = new Set<() => void>()
+  return {
+    now: () => NOW,
+    monotonicMs: () => 0,
+    after(_, call) {
+      timers.add(call)
+      return () => void timers.delete(call)
+    },
+    beat() {
+      for (const call of [...timers]) {
+        timers.delete(call)
+        call()
+      }
+    },
+    get waiting() {
+      return timers.size
+    },
+  }
+}
+
+it('is woken at once by what another instance revokes', { timeout: 20_000 }, async () => {
+  const schema = newSchema()
+  // Nothing is looked at by itself but at the start: what comes then comes by notification.
+  const watching = await openForTest({ schema, clock: stillClock() })
+  const other = await openForTest({ schema })
+  let calls = 0
+  watching.onChange(() => calls++)
+  const listening = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+  await expect.poll(async () => (await query(await databaseUrl(), listening)).length).toBe(1)
+  await other.stores.issuer.issued.add(issued('a'))
+  await expect.poll(() => calls).toBeGreaterThan(0)
+  const before = calls
+  await other.stores.issuer.issued.revoke('a', NOW, UNTIL)
+  await expect.poll(() => calls).toBe(before + 1)
+})
+
+it('sees changes by looking, when nobody notifies', { timeout: 20_000 }, async () => {
+  const schema = newSchema()
+  const clock = stillClock()
+  const watching = await openForTest({ schema, clock, notifications: false })
+  const other = await openForTest({ schema })
+  let calls = 0
+  const stop = watching.onChange(() => calls++)
+  await expect.poll(() => calls).toBe(1)
+  await other.stores.issuer.issued.revoke('nothing', NOW, UNTIL)
+  clock.beat()
+  await watching.check()
+  expect(calls).toBe(1)
+  await other.stores.issuer.revocations.append([{ type: 'jti', id: 'a', until: UNTIL }], NOW)
+  expect(calls).toBe(1)
+  clock.beat()
+  await expect.poll(() => calls).toBe(2)
+  await other.stores.keys.replace({
+    format: 1,
+    name: 'tokens',
+    purpose: 'token',
+    issuer: 'https://auth.example.com',
+    algorithm: 'EdDSA',
+    version: 1,
+    updatedAt: 1,
+    keys: [],
+  })
+  clock.beat()
+  await expect.poll(() => calls).toBe(3)
+  stop()
+  expect(clock.waiting).toBe(0)
+})
+
+it('calls key rings back only when one changed', { timeout: 20_000 }, async () => {
+  const schema = newSchema()
+  const watching = await openForTest({ schema, pollIntervalMs: 10 })
+  const other = await openForTest({ schema })
+  let calls = 0
+  const stop = watching.stores.keys.onChange?.(() => calls++)
+  await expect.poll(() => calls).toBe(1)
+  await other.stores.issuer.users.add(user)
+  await other.stores.issuer.clients.add(client)
+  let changes = 0
+  watching.onChange(() => changes++)
+  await other.stores.issuer.clients.disable('web', NOW, UNTIL)
+  await expect.poll(() => changes).toBeGreaterThan(1)
+  expect(calls).toBe(1)
+  stop?.()
+})
+
+it('listens again after its connection ended, and misses nothing meanwhile', { timeout: 20_000 }, async () => {
+  const schema = newSchema()
+  const watching = await openForTest({ schema, pollIntervalMs: 20 })
+  const other = await openForTest({ schema })
+  let calls = 0
+  watching.onChange(() => calls++)
+  const url = await databaseUrl()
+  const listeners = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'countersign' AND query NOT LIKE '%pid%'`
+  await expect.poll(() => calls).toBeGreaterThan(0)
+  for (let round = 0; round < 3; round++) {
+    await query(url, `SELECT pg_terminate_backend(pid) FROM (${listeners}) AS all_of_them`)
+    const before = calls
+    await other.stores.issuer.revocations.append([{ type: 'jti', id: `${round}`, until: UNTIL }], NOW)
+    await expect.poll(() => calls).toBeGreaterThan(before)
+  }
+})
+
+it('stops when the database closes', { timeout: 20_000 }, async () => {
+  const clock = stillClock()
+  const database = await openForTest({ clock })
+  database.onChange(() => {})
+  database.stores.keys.onChange?.(() => {})
+  expect(clock.waiting).toBe(1)
+  await database.close()
+  database.onChange(() => {})
+  expect(clock.waiting).toBe(0)
+  await expect(database.check()).rejects.toMatchObject({ code: 'closed' })
+})
+
+it('dates what is read by the server’s clock, and never ahead of it', { timeout: 20_000 }, async () => {
+  const own = await openForTest()
+  const before = Date.now() / 1000
+  const { readAt } = await own.stores.issuer.revocations.snapshot()
+  // Here both clocks are one: behind by no more than the way to the server and back.
+  expect(readAt).toBeGreaterThan(before - 5)
+  expect(readAt).toBeLessThanOrEqual(Date.now() / 1000)
+  expect(await own.stores.keys.now?.()).toBeGreaterThan(before - 5)
+  const given = await openForTest({ clock: stillClock() })
+  expect((await given.stores.issuer.revocations.snapshot()).readAt).toBe(NOW)
+  expect(given.stores.keys.now).toBeUndefined()
+})
