@@ -128,7 +128,7 @@ function mayAct(claim: unknown, acting: string, clientId: string, issuer: string
 }
 
 /** The clients among them, outermost first; an actor without a client is its own. */
-export function actorIds(act: ActClaim | undefined): readonly string[] {
+function actorIds(act: ActClaim | undefined): readonly string[] {
   const ids: string[] = []
   for (let one = act; one !== undefined; one = one.act) ids.push(one.client_id ?? one.sub)
   return ids

@@ -119,7 +119,7 @@ function readForeign(
   }
 }
 
-export function depthOf(actor: { readonly actor?: Actor } | undefined): number {
+function depthOf(actor: { readonly actor?: Actor } | undefined): number {
   let depth = 0
   for (let one = actor as Actor | undefined; one !== undefined; one = one.actor) depth += 1
   return depth

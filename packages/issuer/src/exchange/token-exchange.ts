@@ -10,7 +10,7 @@ import { namedResource, parseScope, usable } from '../target.ts'
 import type { TokenAnswer, TokenExchangeRequest } from '../types.ts'
 import type { OwnTokens } from '../verify-own.ts'
 import { readActor } from './acting-party.ts'
-import { type Attenuated, actorIds, attenuate } from './attenuate.ts'
+import { type Attenuated, attenuate } from './attenuate.ts'
 import { type PresentedToken, readPresented } from './presented-token.ts'
 import { refuseExchange } from './refuse.ts'
 
@@ -143,33 +143,32 @@ function withoutIssuer(mayAct: unknown): NonNullable<AccessTokenClaims['may_act'
 
 function entryOf(presented: PresentedToken, made: Attenuated, { issued }: Minted): ExchangeEntry {
   const { own } = presented
-  const parties: readonly (readonly [id: string, generation: number | undefined])[] = [
-    [made.clientId, made.generations[1]],
-    [presented.subject, made.generations[2]],
-    ...(own === undefined ? [] : [[own.clientId, presented.generations[1]] as const]),
-    ...actorIds(made.act).map((id, index) => [id, made.actorGenerations[index]] as const),
-    ...made.via.map((id, index) => [id, made.viaGenerations[index]] as const),
-  ]
+  const clients: Party[] = []
+  const users: Party[] = []
+  /** Each once, with the lowest generation that somebody carries of it. Others than ours are not for the store to know. */
+  const add = (id: string, generation: number): void => {
+    const parties = isClientId(id) ? clients : isUserId(id) ? users : undefined
+    if (parties === undefined) return
+    const at = parties.findIndex((party) => party.id === id)
+    if (at < 0) parties.push({ id, generation })
+    else parties[at] = { id, generation: Math.min(generation, parties[at]?.generation ?? generation) }
+  }
+  add(made.clientId, made.generations[1])
+  add(presented.subject, made.generations[2])
+  if (own !== undefined) add(own.clientId, presented.generations[1])
+  let at = 0
+  for (let one = made.act; one !== undefined; one = one.act, at += 1) {
+    add(one.client_id ?? one.sub, made.actorGenerations[at] ?? 0)
+  }
+  for (const [index, id] of made.via.entries()) add(id, made.viaGenerations[index] ?? 0)
   return {
     issued,
     tokens: own === undefined ? [] : [own.tokenId, ...own.ancestors],
     presented: own === undefined ? null : { subject: presented.subject, clientId: own.clientId },
     global: made.generations[0],
-    clients: partiesOf(parties, isClientId),
-    users: partiesOf(parties, isUserId),
+    clients,
+    users,
   }
-}
-
-/** Each once, with the lowest generation that somebody carries of it. */
-function partiesOf(
-  all: readonly (readonly [id: string, generation: number | undefined])[],
-  isOne: (id: string) => boolean,
-): readonly Party[] {
-  const lowest = new Map<string, number>()
-  for (const [id, generation = 0] of all) {
-    if (isOne(id)) lowest.set(id, Math.min(generation, lowest.get(id) ?? generation))
-  }
-  return Array.from(lowest, ([id, generation]) => ({ id, generation }))
 }
 
 interface Made {
