@@ -4,6 +4,8 @@ export type GetTokenReason = 'connect' | 'refresh' | 'rejected'
 export interface GetTokenRequest {
   /** `rejected`: a token that is kept somewhere must not be given again, but a new one got. */
   readonly reason: GetTokenReason
+  /** With `rejected`: the token that was refused, so that one who has a newer one already gives that. */
+  readonly token?: string
   /** Aborts when the answer is not waited for any more. */
   readonly signal: AbortSignal
 }

@@ -135,8 +135,8 @@ class Client implements ClientSocket {
   #details: StateDetails = {}
   #link: Link | undefined
   #abort: AbortController | undefined
-  /** The last token was refused, and no other has been accepted since. */
-  #wasRefused = false
+  /** The token that was refused last, while no other has been accepted since. */
+  #refused: string | undefined
   #asked = 0
   #attemptMs = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => {}
@@ -243,7 +243,12 @@ class Client implements ClientSocket {
       this.#wait(this.#backoff.nextMs())
     }
     const cancel = this.#clock.after(tokenMs, () => failed(new Error(`No token came within ${tokenMs} ms.`)))
-    askForToken(getToken, this.#wasRefused ? 'rejected' : 'connect', abort.signal).then((token) => {
+    const { signal } = abort
+    const refused = this.#refused
+    askForToken(
+      getToken,
+      refused === undefined ? { reason: 'connect', signal } : { reason: 'rejected', signal, token: refused },
+    ).then((token) => {
       if (this.#abort !== abort) return
       this.#abort = undefined
       cancel()
@@ -281,7 +286,7 @@ class Client implements ClientSocket {
   }
 
   #ready() {
-    this.#wasRefused = false
+    this.#refused = undefined
     this.#cancelStable = this.#clock.after(this.#stableMs, () => this.#backoff.reset())
     this.#enter('ready', {})
     this.#queue.flush((text, id) => {
@@ -301,13 +306,15 @@ class Client implements ClientSocket {
   }
 
   #down(code: number, retryAfterMs: number | undefined) {
+    const token = this.#link?.token
     this.#link = undefined
     this.#cancelStable()
     const retry = retryAfterClose(code)
     this.#report({ type: 'closed', code, retry })
-    if (retry === 'never' || (retry === 'new_token' && this.#wasRefused)) return this.#stop({ reason: 'refused', code })
+    if (retry === 'never' || (retry === 'new_token' && this.#refused !== undefined))
+      return this.#stop({ reason: 'refused', code })
     this.#requests.connectionLost((id, text) => this.#submitRequest(id, text))
-    if (retry === 'new_token') this.#wasRefused = true
+    if (retry === 'new_token') this.#refused = token
     // A session that had run well is taken up again at once; one that falls again and again is not.
     const isQuick = retry === 'new_token' && this.#backoff.isFresh
     const backoffMs = this.#backoff.nextMs(retryAfterMs)
@@ -334,6 +341,7 @@ class Client implements ClientSocket {
     this.#abort = undefined
     this.#link?.end()
     this.#link = undefined
+    this.#refused = undefined
     this.#enter('stopped', details)
     this.#queue.clear('stopped', 'The client has stopped.')
     this.#requests.clear('stopped', 'The client has stopped.')

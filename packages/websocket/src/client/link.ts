@@ -1,6 +1,6 @@
 import type { Clock } from '@countersign/tokens'
 import { subprotocol } from '../frames.ts'
-import type { GetToken } from '../get-token.ts'
+import type { GetToken, GetTokenRequest } from '../get-token.ts'
 import { type ReadFrame, readFrame } from '../read-frame.ts'
 
 /** What a client needs of a WebSocket: the browser's and Node's have it, and so has that of `ws`. */
@@ -51,15 +51,22 @@ export class Link {
   #isRefreshing = false
   #authentications = 0
   #retryAfterMs: number | undefined
+  /** The one that was presented last. */
+  #token: string
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#token = options.token
     const { WebSocket, url, clock, connectMs } = options
     this.#ws = new WebSocket(url, [subprotocol])
     this.#ws.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data)
     this.#ws.onclose = ({ code }: { readonly code: number }) => this.#down(code)
     this.#ws.onerror = () => {}
     this.#cancelDeadline = clock.after(connectMs, () => this.drop())
+  }
+
+  get token(): string {
+    return this.#token
   }
 
   get isReady(): boolean {
@@ -148,7 +155,7 @@ export class Link {
     this.#stage = 'authenticating'
     this.#cancelDeadline()
     this.#cancelDeadline = this.#options.clock.after(this.#options.authMs, () => this.drop())
-    this.#ws.send(JSON.stringify({ type: 'auth', token: this.#options.token }))
+    this.#ws.send(JSON.stringify({ type: 'auth', token: this.#token }))
   }
 
   #accepted({ id, members: { refreshAtMs, pingMs, pongMs } }: ReadFrame) {
@@ -192,12 +199,15 @@ export class Link {
     this.#isRefreshing = true
     this.#cancelRefresh()
     const { getToken, onSignedOut, onTokenFailed } = this.#options
-    askForToken(getToken, reason, this.#abort.signal).then(
+    const { signal } = this.#abort
+    const request = reason === 'rejected' ? { reason, signal, token: this.#token } : { reason, signal }
+    askForToken(getToken, request).then(
       (token) => {
         if (this.#stage !== 'ready') return
         if (token === undefined) return onSignedOut()
         this.#authentications += 1
         this.#refreshId = `auth-${this.#authentications}`
+        this.#token = token
         this.send(JSON.stringify({ type: 'auth', id: this.#refreshId, token }))
       },
       (cause: unknown) => {
@@ -219,12 +229,8 @@ export class Link {
 }
 
 /** @returns nothing for "nobody is signed in"; rejects also for a `getToken` that throws or answers with something else */
-export async function askForToken(
-  getToken: GetToken,
-  reason: 'connect' | 'refresh' | 'rejected',
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const token: unknown = await getToken({ reason, signal })
+export async function askForToken(getToken: GetToken, request: GetTokenRequest): Promise<string | undefined> {
+  const token: unknown = await getToken(request)
   if (token === undefined || (typeof token === 'string' && token !== '')) return token
   throw new TypeError('`getToken` resolved to something that is no token.')
 }

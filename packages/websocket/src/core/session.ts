@@ -24,6 +24,10 @@ interface Extras {
   subscriptions?: Set<{ readonly scopes: readonly string[]; readonly stop: () => void }>
   /** Messages that came while as many as may be were in hand. */
   backlog?: ReadFrame[]
+  /** Of a foreign protocol, until the application has it. */
+  firstFrame?: string
+  /** When messages in hand have had their time. */
+  leaveDueMs?: number
 }
 
 interface Verification {
@@ -53,8 +57,6 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #principal: Principal | undefined
   #stopWatch: (() => void) | undefined
   #extras: Extras | undefined
-  /** Of a foreign protocol, until the application has it. */
-  #firstFrame: string | undefined
   /** The one that is waited for; an older one's answer no longer counts. */
   #verification: Verification | undefined
   #isLeaving = false
@@ -68,9 +70,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #pingDueMs = 0
   #pongDueMs = 0
   #slowDueMs = 0
-  #leaveDueMs = 0
   #reauthFromMs = 0
-  #pings = 0
   #allowance: number
   #allowanceMs: number
 
@@ -165,7 +165,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     try {
       const token = this.#core.options.envelopes.get(this.protocol)?.readToken(text)
       if (typeof token !== 'string') return undefined
-      this.#firstFrame = text
+      this.#getExtras().firstFrame = text
       return { token, id: undefined }
     } catch (cause) {
       // A frame that its reader cannot read is the client's fault as often as ours.
@@ -370,8 +370,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     this.#reauthFromMs = nowMs + this.#core.limits.reauthSeconds * 1000
     this.#accept(principal, id)
     for (const call of this.#core.onConnection) this.#guarded(() => call(this))
-    const first = this.#firstFrame
-    this.#firstFrame = undefined
+    const first = this.#extras?.firstFrame
     if (first !== undefined && this.#state === 'ready') this.#deliver(first)
   }
 
@@ -529,7 +528,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
       consider(this.#pongDueMs)
       consider(this.#refreshDueMs)
       consider(this.#slowDueMs)
-      consider(this.#leaveDueMs)
+      consider(this.#extras?.leaveDueMs ?? 0)
       consider(this.#openedMs + sessionSeconds * 1000)
     } else {
       consider(this.#openedMs + authMs)
@@ -558,7 +557,8 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #onDueReady(nowMs: number) {
     const { sessionSeconds, sendBufferBytes } = this.#core.limits
     if (nowMs >= this.#openedMs + sessionSeconds * 1000) return this.#end('session_age')
-    if (this.#leaveDueMs > 0 && nowMs >= this.#leaveDueMs) return this.#shut(1001, 'going away')
+    const leaveDueMs = this.#extras?.leaveDueMs
+    if (leaveDueMs !== undefined && nowMs >= leaveDueMs) return this.#shut(1001, 'going away')
     if (this.#pongDueMs > 0 && nowMs >= this.#pongDueMs) return this.#end('no_pong')
     if (this.#slowDueMs > 0 && nowMs >= this.#slowDueMs) {
       if (this.#transport.unsentBytes() > sendBufferBytes) return this.#end('slow_consumer')
@@ -586,8 +586,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     // While we do not read, a missing answer is ours.
     this.#pongDueMs = this.#inFlight >= inFlight ? 0 : nowMs + pongMs
     if (this.protocol !== subprotocol) return this.#transport.sendPing()
-    this.#pings += 1
-    this.#send({ type: 'ping', n: this.#pings })
+    this.#send({ type: 'ping', n: Math.round((nowMs - this.#openedMs) / pingMs) })
   }
 
   // ---- for the application
@@ -662,7 +661,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     if (this.#state === 'ready' && !this.#isLeaving) {
       this.#sendError(undefined, 'going_away', 'backoff', retryAfterMs)
       this.#isLeaving = true
-      this.#leaveDueMs = this.#core.schedule.nowMs() + graceMs
+      this.#getExtras().leaveDueMs = this.#core.schedule.nowMs() + graceMs
       if (this.#inFlight > 0 && graceMs > 0) this.#plan()
       else this.#shut(1001, 'going away')
     } else if (this.#state === 'pending' || this.#state === 'verifying') this.#shut(1001, 'going away')
@@ -729,7 +728,6 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     this.#stopWatch?.()
     this.#stopWatch = undefined
     this.#verification = undefined
-    this.#firstFrame = undefined
     this.#core.noLongerPending(this, this.#address)
     if (this.#principal !== undefined && this.#hasPlace) {
       this.#hasPlace = false

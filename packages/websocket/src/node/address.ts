@@ -1,12 +1,19 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP, isIPv4 } from 'node:net'
+import { isIP, isIPv4, type Socket } from 'node:net'
 
 /**
  * Who shares a limit with the peer of a request: an IPv4 address, or an IPv6 /64, since whoever has one address of it
  * has them all. With `hops` proxies in front, the address is the one that the outermost of them saw.
  */
 export function addressGroup(request: IncomingMessage, hops: number): string {
-  return groupOf((hops > 0 ? forwardedFor(request, hops) : undefined) ?? request.socket.remoteAddress ?? '')
+  return groupOf((hops > 0 ? forwardedFor(request, hops) : undefined) ?? peerAddress(request.socket))
+}
+
+/** Node keeps an address that was asked for once with its socket, which would be a tenth of what a session takes. */
+function peerAddress(socket: Socket & { _peername?: unknown }): string {
+  const { remoteAddress = '' } = socket
+  if (socket._peername !== undefined) socket._peername = undefined
+  return remoteAddress
 }
 
 /** What the client sends itself stands further left than the entries of the proxies that are counted. */

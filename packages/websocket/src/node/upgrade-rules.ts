@@ -50,8 +50,7 @@ function isHostAllowed({ headers, socket }: IncomingMessage, { hosts, proxyHops 
   const host = headers.host?.toLowerCase() ?? ''
   const name = host.replace(/:\d+$/, '')
   if (hosts !== undefined) return hosts.has(host) || hosts.has(name)
-  if (proxyHops > 0 || !loopbackAddress.test(socket.localAddress ?? '')) return true
-  return loopbackName.test(name)
+  return proxyHops > 0 || loopbackName.test(name) || !loopbackAddress.test(socket.localAddress ?? '')
 }
 
 function isOriginAllowed({ headers }: IncomingMessage, origins: ReadonlySet<string> | undefined): boolean {
