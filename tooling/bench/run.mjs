@@ -14,6 +14,8 @@ const names = [
   'revocation-memory',
   'revocation-latency',
   'refresh',
+  'exchange',
+  'websocket-memory',
 ]
 /** Fewer say nothing on a shared machine. */
 const leastRounds = 7

@@ -1,12 +1,13 @@
 // Client credentials, form posts, EdDSA-signed JWTs: how many a second from one core, and how much CPU each costs.
-// Ours stores a durable row for every token and an audit line; better-auth stores what it stores on SQLite;
+// Ours stores a durable row for every token and an audit line, in SQLite or in PostgreSQL, whose own processes' CPU time is
+// not counted; better-auth stores what it stores on SQLite;
 // oidc-provider keeps everything in memory and stores no row for a JWT.
 
 import { startPeer } from './harness/child.mjs'
 import { interleave, median, ratio, spread } from './harness/rounds.mjs'
 import { load, requireWrk } from './harness/wrk.mjs'
 
-const peers = ['countersign-sqlite', 'oidc-provider-memory', 'better-auth-sqlite']
+const peers = ['countersign-sqlite', 'countersign-postgres', 'oidc-provider-memory', 'better-auth-sqlite']
 const baseline = 'oidc-provider-memory'
 const connections = 64
 const warmSeconds = 2
