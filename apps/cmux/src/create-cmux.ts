@@ -43,6 +43,7 @@ export function createCmux(parts: CmuxParts): Cmux {
   app.use(refuseOtherHosts(names.hosts))
   app.use(securityHeaders)
   app.use(issuerRoutes(issuer, { trustedProxyHops: proxyHops }) as RequestHandler)
+  app.use(auth.metadata())
   app.use(page())
   app.use(routes(auth, parts))
   app.use(() => {

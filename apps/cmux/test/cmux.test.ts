@@ -72,6 +72,17 @@ describe('signing in', () => {
     }
   })
 
+  it('says where it is from and for, as RFC 9728 asks, and the challenge leads there', async () => {
+    const challenge = (await bench.request('/whoami')).headers.get('www-authenticate') ?? ''
+    const url = /resource_metadata="([^"]+)"/.exec(challenge)?.[1] ?? ''
+    const { body } = await bench.request(url.replace(bench.url, ''))
+    expect(body).toMatchObject({
+      resource: bench.url,
+      authorization_servers: [bench.url],
+      scopes_supported: ['admin', 'service'],
+    })
+  })
+
   it('takes no token from the URL, a cookie or a body', async () => {
     const token = await bench.signIn()
     expect((await bench.request(`/feed?access_token=${token}`)).status).toBe(400)

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { passwordVariable } from './take-password.ts'
+import { passwordVariable } from './leave-environment.ts'
 
 export interface Exposure {
   readonly pid: number

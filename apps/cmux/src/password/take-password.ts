@@ -1,33 +1,8 @@
 import { closeSync, readSync } from 'node:fs'
 import { ConfigError } from '@countersign-apps/kit'
-
-export const passwordVariable = 'CMUX_AUTH_PASSWORD'
-export const descriptorVariable = 'CMUX_AUTH_PASSWORD_FD'
+import { descriptorVariable } from './leave-environment.ts'
 
 const mostBytes = 8_192
-
-/**
- * Runs this program anew, as the same process, with the password in a pipe instead of its environment.
- *
- * Deleting the variable would not do: what a process was started with stays readable at /proc/PID/environ, for every
- * command that it runs as the same user. A shell puts the password into a pipe, forgets it, and becomes this program
- * again; so the process, its parent, its terminal and its signals stay what they are, and nothing is written to a disk.
- *
- * @returns only where there is no `execve` (Windows): the variable is deleted then, and that is all
- */
-export function leaveEnvironment(variables: NodeJS.ProcessEnv): void {
-  const { execve } = process
-  if (execve === undefined || process.platform === 'win32') return
-  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  execve('/bin/sh', ['sh', '-c', throughPipe, 'cmux', ...again], { ...variables, [descriptorVariable]: '3' })
-}
-
-/** A here-document is a pipe in dash, busybox and bash 5.1; older bash takes a file that has no name any more. */
-const throughPipe = `exec 3<<END
-$${passwordVariable}
-END
-unset ${passwordVariable}
-exec "$@"`
 
 /**
  * The password of the file descriptor that the environment names, which is read to its end and closed.
