@@ -38,6 +38,8 @@ export type StopMode = 'fast' | 'immediate'
 export interface PostgresServer {
   readonly host: string
   readonly port: number
+  /** Of the process that starts all others; undefined while it is stopped. */
+  readonly pid: number | undefined
   /** Holds the data, the log and the Unix socket. */
   readonly folder: string
   /** As the superuser `postgres`, who needs no password here. */
@@ -98,6 +100,10 @@ class Server implements PostgresServer {
     this.#own(this.#data)
     this.#own(join(this.folder, 'socket'))
     process.once('exit', this.#atExit)
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
   }
 
   url(database = 'postgres'): string {

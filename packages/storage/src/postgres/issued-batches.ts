@@ -33,12 +33,16 @@ const storeAll = `
   WHERE s.id = k.session_id AND s.issued_until < k.until`
 
 const most = 256
-/** While these are under way the next ones gather: there is no wait in order to gather. */
-const mostUnderWay = 2
+/**
+ * How many have to wait for one more statement, by how many are under way: while one is, the next ones gather, and there is
+ * no wait in order to gather. One that waits for a row that somebody else holds must not hold up a busy service.
+ */
+const enough = [1, 16, 64, most]
 
 /**
- * Stores the rows of tokens, which a busy service issues by the thousand: those that come together in one statement. One
- * that fails takes no other with it.
+ * Stores the rows of tokens, which a busy service issues by the thousand: those that come together in one statement. If it
+ * fails, each is tried alone, and one that fails takes no other with it. If its answer is lost, each is tried as well: a
+ * row that is there already, and is the same, was stored.
  */
 export class IssuedBatches {
   readonly #options: IssuedBatchesOptions
@@ -58,12 +62,17 @@ export class IssuedBatches {
   }
 
   #flushSoon(): void {
-    if (this.#isFlushing || this.#underWay >= mostUnderWay) return
+    if (this.#isFlushing || !this.#areEnough()) return
     this.#isFlushing = true
     setImmediate(() => {
       this.#isFlushing = false
-      while (this.#waiting.length > 0 && this.#underWay < mostUnderWay) void this.#flush()
+      while (this.#areEnough()) void this.#flush()
     })
+  }
+
+  #areEnough(): boolean {
+    const needed = enough[this.#underWay]
+    return needed !== undefined && this.#waiting.length >= needed
   }
 
   async #flush(): Promise<void> {
@@ -73,23 +82,17 @@ export class IssuedBatches {
       await this.#store(batch)
     } finally {
       this.#underWay -= 1
-      if (this.#waiting.length > 0) this.#flushSoon()
+      this.#flushSoon()
     }
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
-    const isAlone = batch.length === 1
     try {
-      const list = batch.map(({ issued }) => issued)
-      if (isAlone) await this.#options.storeAlone((list as [IssuedRecord])[0])
-      else await this.#options.storeAll(storeAll, columnsOf(list))
+      await this.#options.storeAll(storeAll, columnsOf(batch.map(({ issued }) => issued)))
       for (const { resolve } of batch) resolve()
     } catch (error) {
-      const failure = storageError(error)
-      const isLost = recourse(error) === 'reconnect' || failure.code === 'outcome_unknown'
-      // Alone, it has been tried again already.
-      if (isAlone && failure.code !== 'outcome_unknown') batch[0]?.reject(failure)
-      else await Promise.all(batch.map((one) => this.#storeAgain(one, isLost)))
+      const isLost = recourse(error) === 'reconnect'
+      await Promise.all(batch.map((one) => this.#storeAgain(one, isLost)))
     }
   }
 
