@@ -20,6 +20,7 @@ import {
   verifiedAlgorithms,
 } from './label-lists.ts'
 import { ObservabilityError } from './observability-error.ts'
+import { createWebSocketMetrics, type WebSocketMetrics } from './web-socket-metrics.ts'
 
 /** Renders everything that is counted, in Prometheus' text format. */
 export interface MetricsRegistry {
@@ -68,6 +69,8 @@ export interface Metrics {
   readonly rateLimited: Counter<'limit'>
   /** `http_request_duration_seconds`: `route` is a template of the list given, `status` a class such as `4xx`. */
   readonly httpDuration: Histogram<'method' | 'route' | 'status'>
+  /** `ws_…`; absent without the option `webSockets`. */
+  readonly webSockets?: WebSocketMetrics
 }
 
 export interface MetricsOptions {
@@ -77,6 +80,8 @@ export interface MetricsOptions {
   readonly surfaces?: readonly string[]
   /** Routes as `METHOD /template`, at most 64; others count as `other`. @default the token service's own */
   readonly routes?: readonly string[]
+  /** Whether this process serves WebSockets: one that does not has no series of them. @default false */
+  readonly webSockets?: boolean
   /** Shown by `build_info`. @default 'unknown' */
   readonly version?: string
   /** `process_*` and `nodejs_*`, event-loop lag among them; they cannot be taken back before the process ends. @default true */
@@ -211,5 +216,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       },
       buckets: httpBuckets,
     }),
+    ...(options.webSockets === true ? { webSockets: createWebSocketMetrics(registry, prefix) } : {}),
   }
 }

@@ -8,6 +8,7 @@ import { type HttpObserverOptions, observeHttp } from './observe-http.ts'
 import { type IssuerEventLike, observeIssuer } from './observe-issuer.ts'
 import { type JwksEventLike, observeJwks } from './observe-jwks.ts'
 import { type KeysEventLike, observeKeys } from './observe-keys.ts'
+import { observeWebSockets, type WebSocketEventLike } from './observe-web-sockets.ts'
 
 /** One callback for each package: hand each to the `onEvent` of the part it is named after. None ever throws. */
 export interface Reporter {
@@ -15,6 +16,8 @@ export interface Reporter {
   readonly issuer: (event: IssuerEventLike) => void
   readonly guard: (event: GuardEventLike) => void
   readonly jwks: (event: JwksEventLike) => void
+  /** Counts only with the metrics' option `webSockets`. */
+  readonly webSocket: (event: WebSocketEventLike) => void
   readonly audit: (event: AuditLogEvent) => void
   /** For each request, before its handler. */
   readonly http: (request: IncomingMessage, response: ServerResponse) => void
@@ -44,6 +47,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     issuer: observeIssuer(options),
     guard: observeGuard(options),
     jwks: observeJwks(options),
+    webSocket: observeWebSockets(options),
     audit: observeAudit(options),
     http: metrics === undefined ? () => undefined : observeHttp(metrics, http),
     followRings: (rings) => {

@@ -4,6 +4,8 @@ import type { IssuerEvent } from '@countersign/issuer'
 import type { KeyRing, KeyRingEvent } from '@countersign/keys'
 import { rejectionCodes } from '@countersign/tokens'
 import type { JwksEvent } from '@countersign/tokens/jwks'
+import { closeCodes as closeCodesOfSockets } from '@countersign/websocket'
+import type { WebSocketEvent } from '@countersign/websocket/server'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
   createMetrics,
@@ -13,9 +15,11 @@ import {
   type JwksEventLike,
   type KeyRingLike,
   type KeysEventLike,
+  type WebSocketEventLike,
 } from '../src/index.ts'
 import { rejectionReasons } from '../src/label-lists.ts'
 import { issuerSecretPrefixes } from '../src/scrub.ts'
+import { closeCodes, closeReasons } from '../src/web-socket-metrics.ts'
 
 // This package imports nothing of the others, so that a guard alone does not bring the issuer along. What it knows of
 // their events is written out here a second time; these lines stop compiling when the two differ.
@@ -25,6 +29,7 @@ describe('what is known of the other packages', () => {
     expectTypeOf<IssuerEvent>().toExtend<IssuerEventLike>()
     expectTypeOf<GuardEvent>().toExtend<GuardEventLike>()
     expectTypeOf<JwksEvent>().toExtend<JwksEventLike>()
+    expectTypeOf<WebSocketEvent>().toExtend<WebSocketEventLike>()
     expectTypeOf<KeyRing>().toExtend<KeyRingLike>()
   })
 
@@ -33,6 +38,7 @@ describe('what is known of the other packages', () => {
     expectTypeOf<IssuerEventLike['type']>().toEqualTypeOf<IssuerEvent['type']>()
     expectTypeOf<GuardEventLike['type']>().toEqualTypeOf<GuardEvent['type']>()
     expectTypeOf<JwksEventLike['type']>().toEqualTypeOf<JwksEvent['type']>()
+    expectTypeOf<WebSocketEventLike['type']>().toEqualTypeOf<WebSocketEvent['type']>()
   })
 
   it('lets every callback be handed to its package', () => {
@@ -40,6 +46,11 @@ describe('what is known of the other packages', () => {
     const onEvent: [(event: KeyRingEvent) => void, (event: IssuerEvent) => void] = [report.keys, report.issuer]
     const further: [(event: GuardEvent) => void, (event: JwksEvent) => void] = [report.guard, report.jwks]
     expect([...onEvent, ...further]).toHaveLength(4)
+  })
+
+  it('has every close code and its reason', () => {
+    expect(closeCodes.filter((code) => code >= '4000')).toEqual(Object.values(closeCodesOfSockets).map(String))
+    expect(closeReasons).toEqual(Object.keys(closeCodesOfSockets))
   })
 
   it('has the one list of reasons', () => {
