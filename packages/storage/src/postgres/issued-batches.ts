@@ -1,9 +1,9 @@
 import type { IssuedRecord, TokenStatus } from '@countersign/issuer'
-import { StorageError } from '../storage-error.ts'
+import { isStorageError, StorageError } from '../storage-error.ts'
 import { recourse, storageError } from './failure.ts'
 
 export interface IssuedBatchesOptions {
-  /** Runs the statement, which is a transaction by itself. */
+  /** Runs the statement, which is a transaction by itself. A StorageError says that it was not sent. */
   readonly storeAll: (sql: string, values: readonly unknown[]) => Promise<unknown>
   readonly storeAlone: (issued: IssuedRecord) => Promise<void>
   readonly status: (jti: string) => Promise<TokenStatus | undefined>
@@ -91,6 +91,11 @@ export class IssuedBatches {
       await this.#options.storeAll(storeAll, columnsOf(batch.map(({ issued }) => issued)))
       for (const { resolve } of batch) resolve()
     } catch (error) {
+      if (isStorageError(error) && error.code !== 'invalid_value') {
+        // There was no connection in time: nothing was sent.
+        for (const { reject } of batch) reject(error)
+        return
+      }
       const isLost = recourse(error) === 'reconnect'
       await Promise.all(batch.map((one) => this.#storeAgain(one, isLost)))
     }

@@ -13,8 +13,15 @@ async function open(url: string, options: PostgresOptions = {}): Promise<Postgre
   return database
 }
 
-/** Writes until told to stop. @returns the `jti`s that were acknowledged, and what failed */
-function writeOn(database: PostgresDatabase, prefix: string): () => Promise<{ done: string[]; failed: unknown[] }> {
+interface Writing {
+  /** Resolves once so many more were acknowledged. */
+  more(count: number): Promise<void>
+  /** @returns what was acknowledged, and what failed */
+  stop(): Promise<{ readonly done: readonly string[]; readonly failed: readonly unknown[] }>
+}
+
+/** Writes until told to stop. */
+function writeOn(database: PostgresDatabase, prefix: string): Writing {
   const done: string[] = []
   const failed: unknown[] = []
   let isOver = false
@@ -33,10 +40,16 @@ function writeOn(database: PostgresDatabase, prefix: string): () => Promise<{ do
     }
   }
   const walkers = Array.from({ length: 8 }, (_, i) => walk(i))
-  return async () => {
-    isOver = true
-    await Promise.all(walkers)
-    return { done, failed }
+  return {
+    more: (count) => {
+      const wanted = done.length + count
+      return expect.poll(() => done.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(wanted)
+    },
+    stop: async () => {
+      isOver = true
+      await Promise.all(walkers)
+      return { done, failed }
+    },
   }
 }
 
@@ -63,17 +76,16 @@ describe('a server of its own', () => {
 
   it('loses nothing that was acknowledged when the server crashes, and goes on', { timeout: 60_000 }, async () => {
     const events: PostgresEvent[] = []
-    const database = await open(server.url(), { onEvent: (event) => events.push(event), busyTimeoutMs: 10_000 })
-    const stop = writeOn(database, 'crash')
+    const database = await open(server.url(), { onEvent: (event) => events.push(event), busyTimeoutMs: 30_000 })
+    const writing = writeOn(database, 'crash')
     for (let round = 0; round < 2; round++) {
-      await sleep(200)
+      await writing.more(30)
       await server.stop('immediate')
       await sleep(100)
       await server.start()
     }
-    await sleep(200)
-    const { done, failed } = await stop()
-    expect(done.length).toBeGreaterThan(50)
+    await writing.more(30)
+    const { done, failed } = await writing.stop()
     expect(await lost(database, done)).toEqual([])
     // Calls waited for the server. Only of a commit that was under way nobody can tell.
     expect(
@@ -92,16 +104,15 @@ describe('a server of its own', () => {
     const places: number[] = []
     const database = await open(both, {
       schema: 'failover',
-      busyTimeoutMs: 15_000,
+      busyTimeoutMs: 30_000,
       onEvent: (event) => event.type === 'connected' && places.push(event.port),
     })
-    const stop = writeOn(database, 'failover')
-    await sleep(300)
+    const writing = writeOn(database, 'failover')
+    await writing.more(30)
     await server.stop('immediate')
     await replica.promote()
-    await sleep(300)
-    const { done, failed } = await stop()
-    expect(done.length).toBeGreaterThan(20)
+    await writing.more(30)
+    const { done, failed } = await writing.stop()
     expect(await lost(database, done)).toEqual([])
     expect(
       failed.map((error) => (error as { code: unknown }).code).filter((code) => code !== 'outcome_unknown'),
