@@ -36,9 +36,9 @@ Give it to cmux alone, not to what starts cmux:
 `
 
 /** @throws ConfigError when there is none that can be used */
-function readPassword(): string {
-  const password = takePassword(process.env) ?? process.env[passwordVariable] ?? ''
-  delete process.env[passwordVariable]
+function readPassword(variables: NodeJS.ProcessEnv): string {
+  const password = takePassword(variables) ?? variables[passwordVariable] ?? ''
+  delete variables[passwordVariable]
   if (password === '') {
     throw new ConfigError([`${passwordVariable} is not set: cmux does not start without a password.`, howToMakeOne])
   }
@@ -53,8 +53,8 @@ function readPassword(): string {
   return password
 }
 
-async function start(): Promise<RunningCmux> {
-  const running = await startCmux(readConfig(process.env), readPassword())
+async function start(variables: NodeJS.ProcessEnv): Promise<RunningCmux> {
+  const running = await startCmux(readConfig(variables), readPassword(variables))
   process.stdout.write(`cmux is at ${running.publicUrl}\n`)
   if (running.password === 'changed') {
     process.stdout.write('Another password than the last time: every token of before has ended.\n')
@@ -62,11 +62,16 @@ async function start(): Promise<RunningCmux> {
   return running
 }
 
-const [word, ...more] = process.argv.slice(2)
-if (more.length === 0 && (word === undefined || word === 'start')) await runService(start)
-else if (more.length === 0 && word === 'password') process.stdout.write(`${randomBytes(24).toString('base64url')}\n`)
-else if (more.length === 0 && (word === '--help' || word === '-h')) process.stdout.write(usage)
-else {
-  process.stderr.write(usage)
-  process.exitCode = 2
+/** What was asked for on the command line. Resolves when it is done, and sets the exit code. */
+export async function run(words: readonly string[], variables: NodeJS.ProcessEnv): Promise<void> {
+  const [word = 'start', ...more] = words
+  if (more.length === 0 && word === 'start') return runService(() => start(variables))
+  if (more.length === 0 && word === 'password') {
+    process.stdout.write(`${randomBytes(24).toString('base64url')}\n`)
+  } else if (more.length === 0 && (word === '--help' || word === '-h')) {
+    process.stdout.write(usage)
+  } else {
+    process.stderr.write(usage)
+    process.exitCode = 2
+  }
 }
