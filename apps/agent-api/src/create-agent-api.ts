@@ -4,6 +4,7 @@ import type { Guard } from '@countersign/guard'
 import { systemClock } from '@countersign/tokens'
 import express, { type ErrorRequestHandler, type Express } from 'express'
 import type { Agent } from './agents.ts'
+import { type ChatSocketOptions, type ChatSockets, createChatSockets } from './chat-sockets.ts'
 import type { Conversation } from './conversations.ts'
 import { toProblem } from './json-body.ts'
 import { OwnedStore } from './owned-store.ts'
@@ -23,12 +24,15 @@ export interface AgentApiOptions {
   readonly newId?: () => string
   /** Told of what was answered with 500. */
   readonly onFault?: (error: unknown) => void
+  readonly chat?: ChatSocketOptions
 }
 
 export interface AgentApi {
   readonly app: Express
   /** Every route, and who may call it. */
   readonly routes: readonly DeclaredRoute<Scope>[]
+  /** Streams chat; to be mounted at `/chat` of the server. */
+  readonly sockets: ChatSockets
 }
 
 /** The agent API as an Express app; agents and conversations are in its memory and go with it. */
@@ -65,7 +69,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
   })
   app.use(toProblem)
   app.use(answerErrors(onFault))
-  return { app, routes: context.router.routes }
+  return { app, routes: context.router.routes, sockets: createChatSockets(guard, context, options.chat) }
 }
 
 function answerErrors(onFault: AgentApiOptions['onFault']): ErrorRequestHandler {

@@ -47,7 +47,7 @@ export interface RunningAgentApi {
 /** Starts the agent API: guard, routes, server, logs and metrics. Nothing stays open if a part cannot start. */
 export async function startAgentApi(options: StartOptions): Promise<RunningAgentApi> {
   const { issuer, host = '127.0.0.1', port = 4610, consumer = fleetConsumer } = options
-  const metrics = createMetrics()
+  const metrics = createMetrics({ surfaces: ['http', 'websocket'], webSockets: true })
   const logger = createLogger({
     level: options.logLevel ?? 'info',
     base: { service: 'agent-api' },
@@ -76,8 +76,11 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     // From now on, not from the first request on.
     void guard.whenReady()
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
-    const { app } = createAgentApi({ guard, onFault })
+    const { app, sockets } = createAgentApi({ guard, onFault, chat: { onEvent: report.webSocket } })
     server.on('request', report.http).on('request', app)
+    sockets.mount(server, '/chat')
+    // Before the server, which waits for its connections.
+    parts.unshift(sockets)
     const { metricsPort } = options
     const metricsServer =
       metricsPort === undefined

@@ -86,12 +86,16 @@ export async function startApi(options: Partial<AgentApiOptions> = {}): Promise<
     faults.push(error)
   }
   const api = createAgentApi({ guard: createGuard({ verifier, issuer, consumer }), onFault, ...options })
-  const { origin, close } = await serve(api.app)
+  const { server, origin, close } = await serve(api.app)
+  api.sockets.mount(server, '/chat')
   return {
     ...api,
     origin,
     faults,
-    close,
+    async close() {
+      await api.sockets.close({ graceMs: 0 })
+      await close()
+    },
     async call(method, path, { token, body, raw } = {}) {
       const response = await fetch(origin + path, {
         method,

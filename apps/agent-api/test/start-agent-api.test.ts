@@ -59,6 +59,31 @@ describe('startAgentApi', () => {
     expect(lines.join('')).not.toContain('nonsense')
   })
 
+  it('streams chat at /chat, counts that, and says good-bye to its sockets', async () => {
+    const { start, token, lines } = await setUp()
+    const running = await start({ metricsPort: 0, logLevel: 'debug' })
+    const socket = new WebSocket(`${running.url.replace('http', 'ws')}/chat`)
+    const frames: { type: string }[] = []
+    socket.onmessage = ({ data }) => frames.push(JSON.parse(data))
+    const closed = new Promise<number>((resolve) => {
+      socket.onclose = ({ code }) => resolve(code)
+    })
+    await new Promise((resolve) => {
+      socket.onopen = resolve
+    })
+    socket.send(JSON.stringify({ type: 'auth', token }))
+    await expect.poll(() => frames.at(-1)?.type).toBe('auth.ok')
+    socket.send(JSON.stringify({ type: 'chat.send', data: { message: 'hello' } }))
+    await expect.poll(() => frames.at(-1)?.type).toBe('chat.done')
+    const metrics = await (await fetch(running.metricsUrl ?? '')).text()
+    expect(metrics).toContain('countersign_ws_auth_total{result="ok",reason="none"} 1')
+    expect(metrics).toContain('countersign_ws_sockets{state="ready"} 1')
+    expect(metrics).toMatch(/token_verifications_total\{surface="websocket",result="ok",reason="none",alg="EdDSA"\} 1/)
+    await running.close()
+    expect(await closed).toBe(1001)
+    expect(lines.join('')).not.toContain(token)
+  })
+
   it('names the address that it really has, where the matrix has one on loopback', async () => {
     const { url } = await (await setUp()).start()
     const named = await (await fetch(`${url}/.well-known/oauth-protected-resource`)).json()

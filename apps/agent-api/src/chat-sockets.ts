@@ -1,0 +1,41 @@
+import type { Guard } from '@countersign/guard'
+import { type WebSocketAuth, type WebSocketEvent, webSocketAuth } from '@countersign/websocket/server'
+import { Problem } from './problem.ts'
+import type { Context } from './routes/context.ts'
+import { say } from './say.ts'
+import type { Scope } from './scopes.ts'
+
+export type ChatSockets = WebSocketAuth<Scope, 'chat.send'>
+
+export interface ChatSocketOptions {
+  /** Origins of browsers besides this service's own host. */
+  readonly origins?: readonly string[]
+  readonly onEvent?: (event: WebSocketEvent) => void
+}
+
+/**
+ * Chat as a stream: `chat.send` is answered by a `chat.delta` for each word as it comes, and by `chat.done` with what
+ * POST /chat answers. Whoever is revoked in the middle of an answer does not get the rest of it.
+ */
+export function createChatSockets(
+  guard: Guard<Scope>,
+  context: Pick<Context, 'agents' | 'conversations' | 'clock' | 'newId'>,
+  options: ChatSocketOptions = {},
+): ChatSockets {
+  const sockets = webSocketAuth({ guard, messages: { 'chat.send': ['chat:write'] }, ...options })
+  sockets.on('chat.send', async ({ principal, data, reply, refuse }) => {
+    try {
+      const { answer } = say(context, principal, data)
+      for (const text of answer.reply.split(/(?<=\s)/)) {
+        if (!reply({ type: 'chat.delta', data: { text } })) return
+        // Others have their turn between two words.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      reply({ type: 'chat.done', data: answer })
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      refuse(error.code)
+    }
+  })
+  return sockets
+}
