@@ -35,8 +35,17 @@ export interface TokenServiceConfig {
   readonly metrics?: { readonly host?: string; readonly port?: number } | false
   /** Where audit lines go. @default audit.jsonl in `dataDir` */
   readonly auditFile?: string
+  readonly revocations?: RevocationsConfig
   /** Proxies in front that append to X-Forwarded-For. @default 0: the header is ignored */
   readonly trustedProxyHops?: number
+}
+
+export interface RevocationsConfig {
+  /**
+   * Verifiers that listen to the feed of one process at once, each over a connection of its own, 1 to 100,000; the process
+   * needs as many file descriptors and 8,000 more. One more listener is answered 503 and polls. @default 2_000
+   */
+  readonly maxStreams?: number
 }
 
 export interface KeysConfig {

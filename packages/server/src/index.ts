@@ -1,5 +1,11 @@
 export { type BackUpOptions, backUpService, databaseOf, type Operator } from './back-up-service.ts'
-export { defineConfig, type KeysConfig, type LogLevel, type TokenServiceConfig } from './config.ts'
+export {
+  defineConfig,
+  type KeysConfig,
+  type LogLevel,
+  type RevocationsConfig,
+  type TokenServiceConfig,
+} from './config.ts'
 export { type CopyOptions, copyServiceDatabase, planServiceCopy } from './copy-database.ts'
 export { createDataDir } from './data-dir.ts'
 export { httpLimits, type ListeningServer, type ListenOptions, listen, type RequestHandler } from './http-server.ts'

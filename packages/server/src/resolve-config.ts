@@ -38,6 +38,8 @@ export interface ResolvedConfig {
   readonly logLevel: LogLevel
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   readonly auditFile: string
+  /** Streams of the revocation feed at once. */
+  readonly maxStreams: number
   readonly trustedProxyHops: number
 }
 
@@ -113,6 +115,7 @@ const configSchema = z.strictObject({
   log: z.strictObject({ level: logLevel.optional() }).optional(),
   metrics: z.union([z.literal(false), z.strictObject({ host: hostName.optional(), port: port.optional() })]).optional(),
   auditFile: z.string().min(1).optional(),
+  revocations: z.strictObject({ maxStreams: z.number().int().min(1).max(100_000).optional() }).optional(),
   trustedProxyHops: z.number().int().min(0).max(16).optional(),
 })
 
@@ -203,6 +206,7 @@ export async function resolveConfig(input: unknown, options: ResolveConfigOption
         ? metrics
         : { host: metrics?.host ?? '127.0.0.1', port: env.COUNTERSIGN_METRICS_PORT },
     auditFile: inDataDir(given.auditFile, 'audit.jsonl'),
+    maxStreams: given.revocations?.maxStreams ?? 2_000,
     trustedProxyHops: env.COUNTERSIGN_TRUST_PROXY ?? given.trustedProxyHops ?? 0,
   }
 }

@@ -111,6 +111,9 @@ function logDatabaseEvent(logger: Logger, event: PostgresEvent): void {
   }
 }
 
+/** Connections beside those of the feed's streams, which stay open: streams must not take them all. */
+const otherConnections = 8_000
+
 async function listenFor(
   parts: TokenServiceParts,
   config: ResolvedConfig,
@@ -118,6 +121,7 @@ async function listenFor(
 ): Promise<{ readonly http: ListeningServer; readonly url: string }> {
   const routes = issuerRoutes(parts.issuer, {
     trustedProxyHops: config.trustedProxyHops,
+    maxStreams: config.maxStreams,
     onEvent: report.issuer,
   })
   const http = await listen(
@@ -125,7 +129,11 @@ async function listenFor(
       report.http(request, response)
       routes(request, response)
     },
-    { host: config.host, port: config.port },
+    {
+      host: config.host,
+      port: config.port,
+      limits: { maxConnections: otherConnections + config.maxStreams },
+    },
   )
   return { http, url: http.url }
 }

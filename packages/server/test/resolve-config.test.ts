@@ -21,6 +21,7 @@ describe('resolveConfig', () => {
       auditFile: '/srv/auth/data/audit.jsonl',
       logLevel: 'info',
       metrics: { host: '127.0.0.1', port: 4601 },
+      maxStreams: 2_000,
       trustedProxyHops: 0,
       keys: {},
     })
@@ -131,6 +132,8 @@ describe('resolveConfig', () => {
       /keys\.publicJwksUrls\.0: expected an https URL/,
     ],
     ['has an unknown log level', { ...minimal, log: { level: 'loud' } }, /log\.level/],
+    ['has no streams', { ...minimal, revocations: { maxStreams: 0 } }, /revocations\.maxStreams/],
+    ['has a million streams', { ...minimal, revocations: { maxStreams: 1_000_000 } }, /revocations\.maxStreams/],
     ['trusts a hundred proxies', { ...minimal, trustedProxyHops: 100 }, /trustedProxyHops/],
     ['has a port in the environment that is no number', minimal, /COUNTERSIGN_PORT/, { COUNTERSIGN_PORT: '46oo' }],
     ['has a level in the environment that is none', minimal, /COUNTERSIGN_LOG_LEVEL/, { COUNTERSIGN_LOG_LEVEL: '' }],

@@ -192,6 +192,21 @@ describe('a revocation by a command beside the running service', () => {
   })
 })
 
+describe('streams', () => {
+  it('are as many as the configuration allows', async () => {
+    config = await resolveConfig({ ...input, revocations: { maxStreams: 2 } }, { baseDir: dir })
+    const { url } = await start()
+    const abort = new AbortController()
+    const open = () => fetch(`${url}/revocations/stream`, { signal: abort.signal })
+    try {
+      expect([(await open()).status, (await open()).status, (await open()).status]).toEqual([200, 200, 503])
+      expect((await fetch(`${url}/.well-known/jwks.json`)).status).toBe(200)
+    } finally {
+      abort.abort()
+    }
+  })
+})
+
 describe('acknowledgements', () => {
   it('hold an activation up until the consumer has the key', async () => {
     const operator = await open()
