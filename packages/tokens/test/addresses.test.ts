@@ -111,5 +111,24 @@ describe('a checked look-up', () => {
 
   it('answers one address to who wants one', async () =>
     expect(await resolve('any', ['10.0.0.1', '10.0.0.2'], false)).toBe('10.0.0.1'))
+  it('fails as the look-up fails', async () => {
+    const fault = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
+    const look = checkedLookup('any', (_name, _options, answer) => answer(fault, undefined as never))
+    expect(await new Promise((done) => look('nowhere.example', {}, (error) => done(error)))).toBe(fault)
+    // Neither does it take addresses that came with a fault.
+    const both = checkedLookup('any', (_name, _options, answer) => answer(fault, [{ address: '10.0.0.1', family: 4 }]))
+    expect(await new Promise((done) => both('nowhere.example', {}, (error) => done(error)))).toBe(fault)
+  })
+
+  it.each([
+    [[], /no address/],
+    [['10.0.0.1'], /not allowed/],
+  ])('says why %j is none', async (addresses, message) => {
+    const found = addresses.map((address) => ({ address, family: 4 }))
+    const look = checkedLookup('public', (_name, _options, answer) => answer(null, found))
+    const answered = await new Promise((done) => look('auth.example.com', {}, (...args) => done(args)))
+    expect(answered).toEqual([expect.objectContaining({ message: expect.stringMatching(message) }), '', 4])
+  })
+
   it('fails where there is none', async () => expect(await resolve('any', [])).toBe('Error'))
 })

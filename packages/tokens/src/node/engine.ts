@@ -82,7 +82,7 @@ function decodeBytes(segment: string): Uint8Array | undefined {
   const target = scratchFor(segment.length, bytesScratch)
   const written = decode(segment, target)
   if (written < 0) return undefined
-  return written === 64 && target === bytesScratch ? signatureScratch : target.subarray(0, written)
+  return written === 64 ? signatureScratch : target.subarray(0, written)
 }
 
 function encodeText(text: string): string {
