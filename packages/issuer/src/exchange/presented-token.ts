@@ -39,6 +39,8 @@ const longestId = 512
  * store.
  */
 export async function readPresented(context: Context, own: OwnTokens, token: string): Promise<Reading> {
+  const known = recallOwn(context, own, token)
+  if (known !== undefined) return known
   const claimed = own.claimed(token)
   if (claimed === undefined) return 'malformed'
   const foreign = context.subjectVerifiers.get(claimed.issuer)
@@ -57,6 +59,18 @@ export async function readPresented(context: Context, own: OwnTokens, token: str
     if (!isRejection(error)) throw error
     if (error.code === 'keys_unavailable') throw refusal('keys_failed', { retryAfterSeconds: 1, cause: error })
     return error.code
+  }
+}
+
+/** A service exchanges one token for several of its calls: what was verified need not even be parsed again. */
+function recallOwn(context: Context, own: OwnTokens, token: string): Reading | undefined {
+  try {
+    const principal = own.recall(token)
+    if (principal === undefined || principal.expiresAt <= context.now()) return undefined
+    return principal.confirmationKey === undefined ? readOwn(principal) : 'sender_bound'
+  } catch (error) {
+    if (!isRejection(error)) throw error
+    return error.code === 'keys_unavailable' ? undefined : error.code
   }
 }
 
