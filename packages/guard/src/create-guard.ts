@@ -8,7 +8,7 @@ import { type Introspect, introspectInTime } from './introspection.ts'
 import { createIssuerVerifier, type IssuerVerifier, type IssuerVerifierOptions } from './issuer-verifier.ts'
 import { parseResourceUrl } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
-import { createStaleness, markedScopes } from './staleness.ts'
+import { type Availability, createStaleness, markedScopes } from './staleness.ts'
 import { createWatches, type Watch } from './watches.ts'
 
 /** Seconds that a caller is asked to wait when keys cannot be had. */
@@ -113,13 +113,13 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     return staleness.isLate(scopes, availability) ? undefined : { admitted: true, principal }
   }
 
-  const decideLate = async (request: AdmitRequest<Scope>, principal: Principal): Promise<Decision> => {
-    if (request.availability !== 'introspect' || introspect === undefined || request.token === undefined) {
+  const decideLate = async (token: string, principal: Principal, availability?: Availability): Promise<Decision> => {
+    if (availability !== 'introspect' || introspect === undefined) {
       throw new TokenRejected('revocations_stale', 'The revocation news are too old to decide.')
     }
     let isActive: boolean
     try {
-      isActive = await introspectInTime(introspect, request.token, clock)
+      isActive = await introspectInTime(introspect, token, clock)
     } catch (cause) {
       throw new TokenRejected('revocations_stale', 'The issuer could not be asked about the token.', { cause })
     }
@@ -150,9 +150,10 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   }
 
   const judge = async (request: AdmitRequest<Scope>, report: DecisionReport | undefined): Promise<Decision> => {
+    const { token = '', availability } = request
     try {
-      const principal = await verifier.verify(request.token ?? '')
-      return weigh(request, principal) ?? (await decideLate(request, principal))
+      const principal = await verifier.verify(token)
+      return weigh(request, principal) ?? (await decideLate(token, principal, availability))
     } catch (rejection) {
       return toDenial(rejection, report)
     }

@@ -64,7 +64,7 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
   const { jwksUrl, feed, clock, onEvent } = options
   const jwks = { ...options.jwks, clock }
   // Neither asks for anything: wrong options stop the start here, not the first request.
-  const named = remoteJwks(jwksUrl ?? issuer, jwks)
+  remoteJwks(jwksUrl ?? issuer, jwks)
   const given = options.revocations || undefined
   const follows = options.revocations === undefined && (jwksUrl === undefined || feed.url !== undefined)
   const late = follows ? createLateRevocations() : undefined
@@ -99,7 +99,7 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
   const open = async (): Promise<Found> => {
     const where = await locate()
     signal.throwIfAborted()
-    const own = jwksUrl === undefined ? remoteJwks(where.jwksUrl, jwks) : named
+    const own = remoteJwks(where.jwksUrl, jwks)
     const follower = where.revocationsUrl === undefined ? undefined : followRevocations(where.revocationsUrl, following)
     opened = { where, jwks: own, keys: follower?.useKeys(own) ?? own, follower }
     late?.comeFrom(follower)
@@ -175,5 +175,5 @@ function followOptions(issuer: string, consumer: string, { jwks, feed, clock }: 
 }
 
 function unavailable(message: string, options?: ErrorOptions): TokenRejected {
-  return new TokenRejected('keys_unavailable', message, { ...options, setting: 'keys' })
+  return new TokenRejected('keys_unavailable', message, options)
 }

@@ -22,7 +22,7 @@ export async function readIssuerMetadata(issuer: string, options: ReadDocumentOp
     const answer = await readDocument(address, options)
     if (!answer.ok) {
       if (meansAbsent(answer.status)) continue
-      throw new Error(`The metadata could not be read: ${answer.reason} ${answer.status ?? ''}`.trim())
+      throw new Error(`The metadata could not be read (${answer.status ?? answer.reason}).`)
     }
     const metadata = schema.parse(JSON.parse(answer.text))
     if (metadata.issuer !== issuer) throw new Error('The metadata is of another issuer.')

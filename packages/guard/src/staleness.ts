@@ -23,9 +23,10 @@ export function createStaleness(revocations: Revocations | undefined, sensitive:
   return {
     isLate(scopes, availability) {
       const now = level()
-      if (now === 'fresh' || now === 'degraded') return false
-      if (isOver(now, availability)) return true
-      return now === 'late' && availability !== 'token-life' && scopes.some((scope) => sensitive.has(scope))
+      return (
+        isOver(now, availability) ||
+        (now === 'late' && availability !== 'token-life' && scopes.some((scope) => sensitive.has(scope)))
+      )
     },
     isOver: (availability) => isOver(level(), availability),
   }

@@ -4,6 +4,7 @@ import type { GuardEvent } from './events.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 import type { PrincipalEnd } from './guard.ts'
 import type { Availability } from './staleness.ts'
+import { WatchIndex } from './watch-index.ts'
 
 /**
  * Timers run on a clock that stands still while a machine sleeps and does not follow a corrected wall clock,
@@ -38,7 +39,7 @@ export function createWatches(
   onEvent?: (event: GuardEvent) => void,
 ): Watches {
   const waiting = new ExpiryHeap<Watch>()
-  const indexes: Readonly<Record<IndexedType, WatchIndex>> = {
+  const indexes: Readonly<Record<IndexedType, WatchIndex<Watch>>> = {
     jti: new WatchIndex(),
     sid: new WatchIndex(),
     client: new WatchIndex(),
@@ -141,28 +142,3 @@ function eachName(principal: Principal, call: (type: IndexedType, id: string) =>
 }
 
 const kindsOfVia = ['client', 'subject', 'sid', 'jti'] as const
-
-/** Most names have one watch, so that one is held without a Set. */
-class WatchIndex {
-  readonly #byId: Map<string, Watch | Set<Watch>> = new Map()
-
-  get(id: string): Iterable<Watch> {
-    const held = this.#byId.get(id)
-    return held === undefined ? [] : held instanceof Set ? held : [held]
-  }
-
-  add(id: string, watch: Watch): void {
-    const held = this.#byId.get(id)
-    if (held === undefined) this.#byId.set(id, watch)
-    else if (held instanceof Set) held.add(watch)
-    else if (held !== watch) this.#byId.set(id, new Set([held, watch]))
-  }
-
-  remove(id: string, watch: Watch): void {
-    const held = this.#byId.get(id)
-    if (held instanceof Set) {
-      held.delete(watch)
-      if (held.size === 0) this.#byId.delete(id)
-    } else if (held === watch) this.#byId.delete(id)
-  }
-}

@@ -99,13 +99,27 @@ describe('admit', () => {
     expect(events).toMatchObject([{ type: 'error', cause: fault }])
   })
 
+  it('throws a fault also where nobody listens to events', async () => {
+    const fault = new Error('disk on fire')
+    await expect(createGuard({ verifier: { verify: () => Promise.reject(fault) } }).admit({ token: 'x' })).rejects.toBe(
+      fault,
+    )
+    const quiet = createGuard({ verifier: makeVerifier(key, testClock()) })
+    expect(quiet.admitNow?.({ token: undefined })).toEqual({ admitted: false, code: 'no_token' })
+  })
+
   it('takes no more once it is closed', async () => {
     const { guard } = setUp()
     const decision = await guard.admit({ token: makeToken(key) })
     await guard.close()
-    await expect(guard.admit({ token: makeToken(key) })).rejects.toMatchObject({ code: 'closed' })
+    await expect(guard.admit({ token: makeToken(key) })).rejects.toMatchObject({
+      code: 'closed',
+      message: 'The guard is closed.',
+    })
     if (!decision.admitted) throw new Error('not admitted')
-    expect(() => guard.watch(decision.principal, () => {})).toThrow(expect.objectContaining({ code: 'closed' }))
+    expect(() => guard.watch(decision.principal, () => {})).toThrow(
+      expect.objectContaining({ code: 'closed', message: 'The guard is closed.' }),
+    )
   })
 })
 
@@ -210,7 +224,10 @@ describe('options', () => {
     ['a resource with a query', { verifier, resource: 'https://api.example.com?x' }],
     ['a resource with credentials', { verifier, resource: 'https://u:p@api.example.com' }],
   ])('refuse %s', (_what, options) => {
-    expect(() => createGuard(options)).toThrow(expect.objectContaining({ name: 'GuardError', code: 'bad_option' }))
+    const message = expect.stringMatching(/`(audience|resource)`/)
+    expect(() => createGuard(options)).toThrow(
+      expect.objectContaining({ name: 'GuardError', code: 'bad_option', message }),
+    )
   })
 
   it('name a remedy for every error', () => {

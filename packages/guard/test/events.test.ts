@@ -103,9 +103,19 @@ describe('an event', () => {
   })
 
   it('has nothing that is not known', async () => {
-    expect(await eventOf(undefined)).toEqual({ type: 'denied', code: 'no_token', surface: 'other', durationMs: 0 })
+    expect(await eventOf(undefined)).toStrictEqual({
+      type: 'denied',
+      code: 'no_token',
+      surface: 'other',
+      durationMs: 0,
+    })
     const refusing: Verifier = { verify: () => Promise.reject(new TokenRejected('malformed', 'x')) }
-    expect(await eventOf('x', refusing)).toEqual({ type: 'denied', code: 'malformed', surface: 'other', durationMs: 0 })
+    expect(await eventOf('x', refusing)).toStrictEqual({
+      type: 'denied',
+      code: 'malformed',
+      surface: 'other',
+      durationMs: 0,
+    })
   })
 
   it('says why keys or revocations were not to be had', async () => {

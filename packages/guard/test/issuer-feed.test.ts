@@ -1,6 +1,6 @@
 import { followRevocations, type RevocationEntry } from '@countersign/revocation'
 import { type SimulatedFeed, simulateFeed } from '@countersign/revocation/testing'
-import type { PublicJwk } from '@countersign/tokens'
+import { allowInsecureIssuer, type PublicJwk } from '@countersign/tokens'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createGuard, type Guard, type GuardEvent, type IssuerGuardOptions } from '../src/index.ts'
 import { audience, issuer, makeKey, makeToken, NOW, type TestClock, testClock } from './fixtures.ts'
@@ -89,12 +89,16 @@ describe('the feed that an issuer names', () => {
     expect(together).toEqual(['admitted', 'revoked', 'admitted'])
     expect(feed.requests.snapshot).toBe(1)
     expect(asked).toEqual(['/.well-known/oauth-authorization-server', '/keys'])
-    expect(events[0]).toEqual({
+    expect(events[0]).toStrictEqual({
       type: 'issuer_found',
       issuer,
       jwksUrl: `${issuer}/keys`,
       revocationsUrl: feedUrl,
     })
+    // And known tokens are decided on without waiting.
+    const token = makeToken(key)
+    expect((await one.admit({ token })).admitted).toBe(true)
+    expect(one.admitNow?.({ token })).toMatchObject({ admitted: true })
     await feed.revoke({ ...stolen, id: 'other' })
     await settle()
     expect(await present(one, 'other')).toBe('revoked')
@@ -210,6 +214,11 @@ describe('the feed that an issuer names', () => {
     world.clock.advance(3)
     await settle()
     expect(await decided).toMatchObject({ code: expected })
+    const isElsewhere = typeof uri === 'string' && URL.canParse(uri) && new URL(uri).origin !== issuer
+    if (isElsewhere) {
+      const message = expect.stringContaining('another origin: if that is right, name it in `feed.url`')
+      expect(world.events[0]).toMatchObject({ type: 'issuer_failed', cause: { message } })
+    }
     expect(world.feed.requests.snapshot).toBe(0)
   })
 
@@ -266,6 +275,53 @@ describe('the feed that an issuer names', () => {
     expect(own.view.count).toBe(2)
   })
 
+  it('gives way to news that know of nothing but revocations', async () => {
+    const { guard, present, feed } = await setUp()
+    const one = guard({ revocations: { isRevoked: ({ tokenId }) => tokenId === 'stolen', onChange: () => () => {} } })
+    expect([await present(one, 'stolen'), await present(one)]).toEqual(['revoked', 'admitted'])
+    await one.whenReady()
+    expect(feed.requests.snapshot).toBe(0)
+  })
+
+  it('hears by a follower of your own what the guard holds, also before its first token', async () => {
+    const { guard, feed, clock, asked, pass } = await setUp()
+    const ack = async () => 'a token'
+    const own = followRevocations(feedUrl, { consumer: audience, keys: feed.keys, fetch: feed.fetch, clock, ack })
+    ends.push(() => own.close())
+    guard({ revocations: own })
+    await settle()
+    await pass(31)
+    expect(asked).toContain('/keys')
+    expect(feed.acknowledgements.at(-1)?.kids).toEqual([key.jwk.kid])
+  })
+
+  it('may be on a closed network without TLS, where that is said', async () => {
+    const clock = testClock()
+    const plain = 'http://auth.test:4600'
+    const feed = await simulateFeed(clock, plain)
+    await feed.revoke(stolen)
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const { pathname } = new URL(String(input))
+      if (pathname === '/keys') return Response.json({ keys: [key.jwk] })
+      if (pathname === '/revocations/jwks.json') return Response.json({ keys: [feed.keys.get('feed-1')] })
+      if (pathname.startsWith('/revocations')) return feed.fetch(input, init)
+      return Response.json({
+        issuer: plain,
+        jwks_uri: `${plain}/keys`,
+        countersign_revocations_uri: `${plain}/revocations`,
+      })
+    }
+    const options = { issuer: plain, audience, clock, verify: { [allowInsecureIssuer]: true } as const }
+    expect(() => createGuard({ ...options, jwks: { fetch } })).toThrow(
+      expect.objectContaining({ code: 'insecure_url' }),
+    )
+    const one = createGuard({ ...options, jwks: { fetch, [allowInsecureIssuer]: true } })
+    ends.push(() => one.close())
+    const decided = one.admit({ token: makeToken(key, { iss: plain, jti: 'stolen' }) })
+    await settle()
+    expect(await decided).toMatchObject({ code: 'revoked' })
+  })
+
   it('hears what this consumer holds, where it can get a token', async () => {
     const { guard, feed, pass } = await setUp()
     const one = guard({ feed: { keys: feed.keys, ack: async () => 'a token', instance: 'pod-1' } })
@@ -277,13 +333,35 @@ describe('the feed that an issuer names', () => {
   })
 })
 
+describe('before the first token', () => {
+  it('nothing is known, so nothing is permitted and whoever is watched ends', async () => {
+    const { guard } = await setUp()
+    const admitting = guard()
+    const decided = admitting.admit({ token: makeToken(key) })
+    await settle()
+    const decision = await decided
+    if (!decision.admitted) throw new Error(decision.code)
+    const { principal } = decision
+    const other = guard()
+    const ended: string[] = []
+    expect([admitting.permits(principal, []), other.permits(principal, [])]).toEqual([true, false])
+    other.watch(principal, ({ reason }) => ended.push(reason))
+    await settle()
+    expect(ended).toEqual(['stale'])
+    const ready = other.whenReady()
+    await settle()
+    await ready
+    expect(other.permits(principal, [])).toBe(true)
+  })
+})
+
 describe('an issuer without a feed', () => {
   it('is believed, and the guard says that it follows none', async () => {
     const world = await setUp()
     world.metadata = { issuer, jwks_uri: `${issuer}/keys` }
     const one = world.guard()
     expect(await world.present(one)).toBe('admitted')
-    expect(world.events[0]).toEqual({ type: 'issuer_found', issuer, jwksUrl: `${issuer}/keys` })
+    expect(world.events[0]).toStrictEqual({ type: 'issuer_found', issuer, jwksUrl: `${issuer}/keys` })
     world.clock.advance(300)
     expect(await world.present(one)).toBe('admitted')
     await one.whenReady()
@@ -334,6 +412,8 @@ describe('whenReady', () => {
   it('is ready at once with a verifier of your own, or when your news are there', async () => {
     const verifier = { verify: () => Promise.reject(new Error('never asked')) }
     await createGuard({ verifier }).whenReady()
+    await createGuard({ verifier, revocations: false }).whenReady()
+    await createGuard({ verifier, revocations: { isRevoked: () => false, onChange: () => () => {} } }).whenReady()
     let tell = (): void => {}
     const told = new Promise<void>((resolve) => {
       tell = resolve
@@ -379,27 +459,37 @@ describe('closing the guard', () => {
     expect(events.map(({ type }) => type)).toEqual(['error'])
   })
 
-  it('ends the search for the issuer, and starts nothing after', async () => {
-    const world = await setUp()
-    let answer = (_response: Response): void => {}
-    const fetch: typeof globalThis.fetch = (_input, init) =>
-      new Promise((resolve, reject) => {
-        answer = resolve
-        init?.signal?.addEventListener('abort', () => reject(new Error('aborted')))
+  it.each([true, false])(
+    'ends the search for the issuer, and starts nothing after, if it hears of it: %s',
+    async (hears) => {
+      const world = await setUp()
+      let answer = (_response: Response): void => {}
+      let fetched = 0
+      const fetch: typeof globalThis.fetch = (_input, init) =>
+        new Promise((resolve, reject) => {
+          fetched++
+          answer = resolve
+          if (hears) init?.signal?.addEventListener('abort', () => reject(new Error('aborted')))
+        })
+      const one = world.guard({ jwks: { fetch } })
+      const decided = one.admit({ token: makeToken(key) })
+      void one.whenReady()
+      await settle()
+      await one.close()
+      answer(Response.json(world.metadata))
+      await settle()
+      expect(await decided).toMatchObject({ code: 'keys_unavailable' })
+      world.clock.advance(300)
+      await settle()
+      let isReady = false
+      void one.whenReady().then(() => {
+        isReady = true
       })
-    const one = world.guard({ jwks: { fetch } })
-    const decided = one.admit({ token: makeToken(key) })
-    void one.whenReady()
-    await settle()
-    await one.close()
-    answer(Response.json(world.metadata))
-    await settle()
-    expect(await decided).toMatchObject({ code: 'keys_unavailable' })
-    world.clock.advance(300)
-    await settle()
-    expect([world.clock.timers, world.feed.requests.snapshot]).toEqual([0, 0])
-    expect(world.events.map(({ type }) => type)).toEqual(['error'])
-  })
+      await settle()
+      expect([world.clock.timers, world.feed.requests.snapshot, fetched, isReady]).toEqual([0, 0, 1, false])
+      expect(world.events.map(({ type }) => type)).toEqual(['error'])
+    },
+  )
 })
 
 it('stops the start on wrong limits, whether or not there is metadata to read first', async () => {

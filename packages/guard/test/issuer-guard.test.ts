@@ -1,6 +1,6 @@
-import type { PublicJwk } from '@countersign/tokens'
+import { type PublicJwk, rfc9068 } from '@countersign/tokens'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createGuard, type Guard, type GuardOptions } from '../src/index.ts'
+import { createGuard, type Guard, type GuardEvent, type GuardOptions } from '../src/index.ts'
 import { audience, makeKey, makeToken, type TestKey, testClock } from './fixtures.ts'
 import { type Answer, type StandInIssuer, startIssuer } from './stand-in-issuer.ts'
 
@@ -123,6 +123,64 @@ describe('keys by metadata', () => {
     expect(issuer.asked).toEqual([oauth, oauth, oauth, '/keys'])
   })
 
+  it('are asked for once each 30 s, not sooner', async () => {
+    const { issuer, guard, token, clock } = await setUp()
+    issuer.answer(oauth, { status: 503 })
+    const one = guard()
+    const asked: number[] = []
+    for (const seconds of [0, 0, 0, 29, 1.1, 1, 28, 2, 90, 0, 0]) {
+      clock.advance(seconds)
+      await one.admit({ token: token() })
+      asked.push(issuer.asked.length)
+    }
+    expect(asked).toEqual([1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 6])
+  })
+
+  it.each([400, 401, 404, 410, 499])('are looked for elsewhere after a %d, which is a no', async (status) => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(oauth, { status })
+    issuer.answer(openid, metadata(issuer))
+    expect((await guard().admit({ token: token() })).admitted).toBe(true)
+  })
+
+  it.each([408, 425, 429, 500, 503, 204])(
+    'are not looked for elsewhere after a %d, which is no answer',
+    async (status) => {
+      const { issuer, guard, token } = await setUp()
+      issuer.answer(oauth, { status })
+      issuer.answer(openid, metadata(issuer))
+      expect(await guard().admit({ token: token() })).toMatchObject({ code: 'keys_unavailable' })
+      expect(issuer.asked).toEqual([oauth])
+    },
+  )
+
+  it('are not to be had from an issuer that answers no everywhere', async () => {
+    const { issuer, guard, token } = await setUp()
+    const causes: unknown[] = []
+    const one = guard({ onEvent: (event) => 'cause' in event && causes.push(event.cause) })
+    expect(await one.admit({ token: token() })).toMatchObject({ code: 'keys_unavailable' })
+    expect(issuer.asked).toEqual([oauth, openid])
+    expect(causes).toEqual([new Error('The issuer has no metadata.'), new Error('The issuer has no metadata.')])
+  })
+
+  const told: [what: string, answer: (issuer: StandInIssuer) => Answer, cause: RegExp][] = [
+    ['of another issuer', () => ({ body: { issuer: 'https://a.example', jwks_uri: 'https://a.example' } }), /another/],
+    ['behind a fault', () => ({ status: 502 }), /could not be read \(502\)/],
+    ['that is too large', (issuer) => metadata(issuer, { x: 'x'.repeat(70_000) }), /could not be read \(too_large\)/],
+  ]
+  it.each(told)('are missed aloud, with the cause, for metadata %s', async (_what, answer, cause) => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer(oauth, answer(issuer))
+    const events: GuardEvent[] = []
+    const one = guard({ onEvent: (event) => events.push(event) })
+    for (let index = 0; index < 3; index++) await one.admit({ token: token() })
+    const failed = { type: 'issuer_failed', issuer: issuer.origin, cause: expect.any(Error) }
+    const refused = { type: 'error', code: 'keys_unavailable', cause: expect.any(Error) }
+    expect(events).toMatchObject([failed, refused, failed, refused, { type: 'error', code: 'keys_unavailable' }])
+    expect(events[0]).toMatchObject({ cause: { message: expect.stringMatching(cause) } })
+    expect(events[1]).toMatchObject({ cause: { message: expect.stringMatching(cause) } })
+  })
+
   it('are not on loopback for an issuer that is elsewhere', async () => {
     const issuer = 'https://auth.example.com'
     const body = JSON.stringify({ issuer, jwks_uri: 'http://127.0.0.1:9/keys' })
@@ -132,8 +190,11 @@ describe('keys by metadata', () => {
       fetched.push(String(url))
       return new Response(body)
     }
-    const decision = await guard({ issuer, jwks: { fetch: answer } }).admit({ token: makeToken(key) })
+    const causes: unknown[] = []
+    const onEvent = (event: GuardEvent): void => void ('cause' in event && causes.push(event.cause))
+    const decision = await guard({ issuer, jwks: { fetch: answer }, onEvent }).admit({ token: makeToken(key) })
     expect(decision).toMatchObject({ code: 'keys_unavailable' })
+    expect(causes[0]).toEqual(new Error('The metadata leads from https to http.'))
     expect(fetched).toEqual([issuer + oauth])
   })
 })
@@ -144,6 +205,18 @@ describe('jwksUrl', () => {
     const one = guard({ jwksUrl: `${issuer.origin}/keys` })
     expect((await one.admit({ token: token() })).admitted).toBe(true)
     expect(issuer.asked).toEqual(['/keys'])
+  })
+
+  it('is told of, and needs no token for what is known', async () => {
+    const { issuer, guard, token, clock } = await setUp()
+    const events: GuardEvent[] = []
+    const jwksUrl = `${issuer.origin}/keys`
+    const decision = await guard({ jwksUrl, onEvent: (event) => events.push(event) }).admit({ token: token() })
+    expect(events[0]).toStrictEqual({ type: 'issuer_found', issuer: issuer.origin, jwksUrl })
+    if (!decision.admitted) throw new Error(decision.code)
+    // No feed is looked for, so there is nothing to wait for.
+    expect(guard({ jwksUrl }).permits(decision.principal, [])).toBe(true)
+    expect(clock.now()).toBeLessThan(decision.principal.expiresAt)
   })
 
   it('takes the limits of the reader', async () => {
@@ -174,6 +247,14 @@ describe('a consumer', () => {
     expect((await es.admit({ token: token({ exp }, es256) })).admitted).toBe(true)
     expect(await ed.admit({ token: token({ exp }, es256) })).toMatchObject({ code: 'unsupported_alg' })
     expect(await es.admit({ token: token({ exp }) })).toMatchObject({ code: 'unsupported_alg' })
+  })
+
+  it('leaves both to a profile of a foreign issuer', async () => {
+    const es256 = await makeKey('ES256')
+    const { issuer, guard, token } = await setUp([es256.jwk])
+    const verify = { profile: { ...rfc9068, name: 'foreign', algorithms: ['ES256'] as const } }
+    const one = guard({ jwksUrl: `${issuer.origin}/keys`, consumer, verify })
+    expect((await one.admit({ token: token({ exp: testClock().now() + 600 }, es256) })).admitted).toBe(true)
   })
 
   it('forgives the clock difference that the guard was told', async () => {

@@ -65,14 +65,18 @@ describe('readBearer', () => {
     '/x?a=1&access%5ftoken=abc'.replace('%5f', '%5F'),
     '/x?access_token',
     'https://h/x?access_token=a',
+    '?access_token=a',
   ])('refuses a token in the URL: %s', (url) => {
     expect(readBearer({ headers: {}, url })).toEqual(invalid)
     expect(readBearer({ headers: { authorization: `Bearer ${token}` }, url })).toEqual(invalid)
   })
 
-  it.each(['/x', '/access_token', '/x?token=1', '/x?q=access_token', '/x?'])('lets other URLs be: %s', (url) => {
-    expect(readBearer({ headers: { authorization: `Bearer ${token}` }, url })).toEqual({ token })
-  })
+  it.each(['/x', '/access_token', '/x?token=1', '/x?q=access_token', '/x?', 'access_token=a'])(
+    'lets other URLs be: %s',
+    (url) => {
+      expect(readBearer({ headers: { authorization: `Bearer ${token}` }, url })).toEqual({ token })
+    },
+  )
 
   it('reads no cookie and no body', () => {
     const request = { headers: { cookie: `access_token=${token}` }, body: { access_token: token }, url: '/x' }

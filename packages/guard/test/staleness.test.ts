@@ -152,7 +152,7 @@ describe('late revocation news', () => {
 describe('introspection', () => {
   it('is asked only when the news are late, about the very token', async () => {
     const asked: string[] = []
-    const { guard, become } = setUp(async (token) => {
+    const { guard, become, clock } = setUp(async (token) => {
       asked.push(token)
       return true
     })
@@ -168,7 +168,16 @@ describe('introspection', () => {
       expect((await admit()).admitted).toBe(true)
     }
     expect(asked).toEqual([token, token])
+    expect(clock.timers).toBe(0)
     expect(guard.canIntrospect).toBe(true)
+  })
+
+  it('is not asked for a route that does not say so', async () => {
+    const { admit, become } = setUp(async () => true)
+    become('stale')
+    expect(await admit(['agents:read'])).toBe('revocations_stale')
+    become('starting')
+    expect(await admit(['agents:read'], 'token-life')).toBe('revocations_stale')
   })
 
   it('decides: inactive is revoked, a fault or no answer in time is too old', async () => {
@@ -222,9 +231,11 @@ describe('introspection', () => {
 
   it('is not asked of a guard that cannot', async () => {
     const { guard } = setUp()
+    expect(guard.canIntrospect).toBe(false)
     await expect(guard.admit({ token: makeToken(key), availability: 'introspect' })).rejects.toMatchObject({
       name: 'GuardError',
       code: 'no_introspection',
+      message: expect.stringContaining('`introspect`'),
     })
   })
 })

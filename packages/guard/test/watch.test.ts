@@ -48,6 +48,16 @@ describe('watch', () => {
     expect(clock.timers).toBe(0)
   })
 
+  it('tells expiry at exp, also when no full turns of 30 s lead to it', async () => {
+    const { clock, guard, principal, ends } = await setUp(NOW + 595)
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    clock.advance(594.999)
+    expect(ends).toEqual([])
+    clock.advance(0.001)
+    expect(ends).toEqual([{ reason: 'expired' }])
+  })
+
   it('tells expiry within 30 s of waking, after the machine slept over it', async () => {
     const { clock, guard, principal, ends } = await setUp()
     guard.watch(principal, (end) => ends.push(end))
@@ -121,6 +131,47 @@ describe('watch', () => {
     clock.advance(10_000)
     expect(ends).toEqual([])
     expect(clock.timers).toBe(0)
+  })
+
+  it('stops when told to, after its first look, and twice does no harm', async () => {
+    const { guard, principal, clock } = await setUp()
+    const stop = guard.watch(principal, () => {})
+    const stopOther = guard.watch({ ...principal }, () => {})
+    await settle()
+    stop()
+    stop()
+    expect(clock.timers).toBe(1)
+    stopOther()
+    expect(clock.timers).toBe(0)
+  })
+
+  it('tells of every callback that throws', async () => {
+    const { guard, principal, revoke } = await setUp()
+    for (const name of ['one', 'other']) {
+      guard.watch(principal, () => {
+        throw new Error(name)
+      })
+    }
+    await settle()
+    let thrown: unknown
+    try {
+      revoke('token-1')
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown).toBeInstanceOf(AggregateError)
+    expect(thrown).toMatchObject({ message: 'Watchers failed.', errors: [new Error('one'), new Error('other')] })
+  })
+
+  it('needs no revocation news', async () => {
+    const { principal, clock } = await setUp()
+    const guard = createGuard({ verifier: makeVerifier(key, clock), clock })
+    const ends: PrincipalEnd[] = []
+    guard.watch(principal, (end) => ends.push(end))
+    expect(guard.permits(principal, ['agents:read'])).toBe(true)
+    await settle()
+    clock.advance(600)
+    expect(ends).toEqual([{ reason: 'expired' }])
   })
 
   it('tells the others although one callback throws', async () => {
