@@ -1,4 +1,4 @@
-import type { Principal } from '@countersign/tokens'
+import type { ActClaim, Principal } from '@countersign/tokens'
 import { authenticateConfidentialClient } from './client-auth.ts'
 import type { Context } from './context.ts'
 import type { ClientRecord } from './ports.ts'
@@ -45,6 +45,8 @@ async function ofAccessToken(context: Context, principal: Principal | undefined)
     sid: session,
     token_type: 'Bearer',
     jti: tokenId,
+    // The verifier has checked its form.
+    ...(principal.actor === undefined ? undefined : { act: principal.claims.act as ActClaim }),
   }
 }
 

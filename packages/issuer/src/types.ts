@@ -1,5 +1,6 @@
 import type { PublishedJwks } from '@countersign/keys'
 import type { Acknowledgement } from '@countersign/revocation'
+import type { ActClaim } from '@countersign/tokens'
 import type { Clients, Requested, Users } from './account-types.ts'
 import type { RevocationFeed } from './feed/feed.ts'
 import type { LiveTokens, SessionEndReason } from './ports.ts'
@@ -108,6 +109,8 @@ export type Introspection =
       readonly aud: string
       readonly token_type?: 'Bearer'
       readonly jti?: string
+      /** Who acts (RFC 8693 section 4.1). */
+      readonly act?: ActClaim
     }
 
 /** A refresh token or an access token that says who is asking; the holder of either may end its session. */

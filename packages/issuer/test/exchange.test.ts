@@ -44,6 +44,10 @@ describe('delegation', () => {
       via: [webId],
       gen: [0, 0, 0, 0, 0],
     })
+    expect(await service.issuer.introspectToken(answer.body.access_token)).toMatchObject({
+      active: true,
+      act: claimsOf(answer.body.access_token).act,
+    })
     expect(service.audits.at(-1)).toEqual({
       action: 'token.exchange',
       outcome: 'allowed',
