@@ -12,6 +12,11 @@ export interface Engine {
   readonly reads: Reads
   /** May call `operation` again, when the engine was busy. */
   read<T>(operation: () => Operation<T>): Promise<T>
+  /**
+   * The same for an operation of several statements, which see the data as of one moment while other calls have their turn
+   * between them. Absent: what `read` does with a single large statement holds nobody up.
+   */
+  readSteadily?<T>(operation: () => Operation<T>): Promise<T>
   /** Unix seconds, for a reading's age. */
   now(): number
   /** Unix seconds by the engine's own clock, asked for; absent: it has none. */
@@ -125,7 +130,11 @@ function revocationLogOver(engine: Engine): RevocationLog {
     async snapshot() {
       // Taken before the look: what is read is at least as new as it says.
       const readAt = engine.now()
-      return { ...(await engine.read(() => reads.revocationSnapshot())), readAt }
+      const found =
+        engine.readSteadily === undefined
+          ? engine.read(() => reads.revocationSnapshot())
+          : engine.readSteadily(() => reads.revocationPages())
+      return { ...(await found), readAt }
     },
     async after(seq, limit) {
       const readAt = engine.now()

@@ -13,6 +13,9 @@ type Successor = Extract<RevocationEntry, { type: 'kid' }>['successor']
 /** How long events are kept for followers that were away; whoever was away for longer takes the snapshot. */
 const keptSeconds = 3_600
 
+/** Rows read at once: some milliseconds. */
+const rowsAPage = 4_096
+
 function toRow(entry: RevocationEntry): Row {
   return {
     type: entry.type,
@@ -65,6 +68,8 @@ export interface RevocationReads {
     readonly position: Position
     readonly entries: readonly RevocationEntry[]
   }>
+  /** The same in pages, for an engine that gives several statements one look. */
+  readonly revocationPages: RevocationReads['revocationSnapshot']
   readonly revocationsAfter: (
     seq: number,
     limit: number,
@@ -79,6 +84,21 @@ export function revocationReads(compile: Compile): RevocationReads {
       .leftJoin('revocation_entries as e', (join) => join.onTrue())
       .select(['l.epoch', 'l.seq', 'e.type', 'e.id', 'e.min_generation', 'e.until', 'e.successor'])
       .where((eb) => eb('l.id', '=', eb.lit(1))),
+  )
+  const position = compile<object>()((db) =>
+    db
+      .selectFrom('revocation_log')
+      .select(['epoch', 'seq'])
+      .where((eb) => eb('id', '=', eb.lit(1))),
+  )
+  const page = compile<{ type: string; id: string; limit: number }>()((db, p) =>
+    db
+      .selectFrom('revocation_entries')
+      .selectAll()
+      .where((eb) => eb(eb.refTuple('type', 'id'), '>', eb.tuple(p('type'), p('id'))))
+      .orderBy('type')
+      .orderBy('id')
+      .limit(p('limit')),
   )
   const after = compile<{ seq: number; limit: number }>()((db, p) =>
     db
@@ -95,6 +115,18 @@ export function revocationReads(compile: Compile): RevocationReads {
       const rows = yield* all(snapshot, {})
       const { epoch = 0, seq = 0 } = rows[0] ?? {}
       return { position: { epoch, seq }, entries: rows.filter(isWhole).map(toEntry) }
+    },
+    *revocationPages() {
+      const { epoch, seq } = (yield* first(position, {})) ?? { epoch: 0, seq: 0 }
+      const entries: RevocationEntry[] = []
+      // No type is empty: every entry comes after this one.
+      let last: { readonly type: string; readonly id: string } | undefined = { type: '', id: '' }
+      while (last !== undefined) {
+        const rows: readonly Row[] = yield* all(page, { type: last.type, id: last.id, limit: rowsAPage })
+        for (const row of rows) entries.push(toEntry(row))
+        last = rows.length < rowsAPage ? undefined : rows.at(-1)
+      }
+      return { position: { epoch, seq }, entries }
     },
     *revocationsAfter(seq, limit) {
       // One row more than asked for: with a limit of 0 the position still has to come back.

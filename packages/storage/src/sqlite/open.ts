@@ -53,6 +53,7 @@ function databaseOver(
   const engine: Engine = {
     reads,
     read: (operation) => reader.read(operation),
+    readSteadily: (operation) => reader.readSteadily(operation),
     now: () => clock.now(),
     write: (name, ...args) => writer.write(name, args),
     onChange: (call) => watch.add(call),

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Operation, perform } from '../operation.ts'
 import { StorageError } from '../storage-error.ts'
 import type { StorageClock } from './clock.ts'
@@ -14,12 +15,16 @@ export interface ReaderOptions {
 
 /** A read-only connection in this thread: a look-up takes microseconds, less than to ask another thread. */
 export class Reader {
+  readonly #path: string
   readonly #connection: Connection
+  /** Of steady reads, while they last. */
+  readonly #others = new Set<Connection>()
   readonly #options: ReaderOptions
   readonly #version: () => number
   #isClosed = false
 
   constructor(path: string, options: ReaderOptions) {
+    this.#path = path
     this.#options = options
     try {
       this.#connection = new Connection(path, { readOnly: true })
@@ -30,19 +35,50 @@ export class Reader {
     this.#version = () => version.get() as number
   }
 
-  async read<T>(operation: () => Operation<T>): Promise<T> {
+  read<T>(operation: () => Operation<T>): Promise<T> {
+    return this.#patiently(async () => perform(operation(), this.#connection.execute))
+  }
+
+  /** In a transaction over a connection of its own, with a turn of the event loop after each statement. */
+  readSteadily<T>(operation: () => Operation<T>): Promise<T> {
+    return this.#patiently(async () => {
+      const connection = new Connection(this.#path, { readOnly: true })
+      this.#others.add(connection)
+      try {
+        connection.database.exec('BEGIN')
+        const steps = operation()
+        let step = steps.next()
+        while (step.done !== true) {
+          const result = connection.execute(step.value)
+          await nextTurn()
+          this.#refuseClosed()
+          step = steps.next(result)
+        }
+        return step.value
+      } finally {
+        this.#others.delete(connection)
+        connection.close()
+      }
+    })
+  }
+
+  async #patiently<T>(look: () => Promise<T>): Promise<T> {
     const { busyTimeoutMs, clock } = this.#options
     let until: number | undefined
     for (;;) {
-      if (this.#isClosed) throw new StorageError('closed', 'The database is closed.')
+      this.#refuseClosed()
       try {
-        return perform(operation(), this.#connection.execute)
+        return await look()
       } catch (error) {
         until ??= clock.monotonicMs() + busyTimeoutMs
         if (!isBusy(error) || clock.monotonicMs() >= until) throw storageError(error)
       }
       await new Promise<void>((resolve) => void clock.after(retryMs, resolve))
     }
+  }
+
+  #refuseClosed(): void {
+    if (this.#isClosed) throw new StorageError('closed', 'The database is closed.')
   }
 
   /** Another number whenever another connection has committed. */
@@ -53,5 +89,6 @@ export class Reader {
   close(): void {
     this.#isClosed = true
     this.#connection.close()
+    for (const connection of this.#others) connection.close()
   }
 }
