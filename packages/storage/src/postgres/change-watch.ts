@@ -1,4 +1,3 @@
-import { storageError } from './failure.ts'
 import type { PostgresSettings } from './options.ts'
 import type { Session } from './session.ts'
 
@@ -36,7 +35,8 @@ export class PostgresWatch {
   readonly #options: PostgresWatchOptions
   readonly #listeners = new Set<{ readonly call: () => void }>()
   #session: Session | undefined
-  #connecting = false
+  /** While the connection that listens comes about. */
+  #listening: Promise<void> | undefined
   #looking = false
   #last: string | undefined
   #cancel: (() => void) | undefined
@@ -64,7 +64,7 @@ export class PostgresWatch {
     this.#listeners.clear()
     const session = this.#session
     this.#stop()
-    await session?.close()
+    await Promise.all([session?.close(), this.#listening])
   }
 
   #stop(): void {
@@ -82,7 +82,11 @@ export class PostgresWatch {
       this.#session.destroy()
       this.#session = undefined
     }
-    if (notifications && this.#session === undefined) void this.#listen()
+    if (notifications && this.#session === undefined && this.#listening === undefined) {
+      this.#listening = this.#listen().finally(() => {
+        this.#listening = undefined
+      })
+    }
     void this.#look()
   }
 
@@ -108,27 +112,23 @@ export class PostgresWatch {
   }
 
   async #listen(): Promise<void> {
-    if (this.#connecting) return
-    this.#connecting = true
     try {
       const session = await this.#options.connect()
-      if (this.#listeners.size === 0) {
-        await session.close()
-        return
-      }
       session.onEnd(() => {
         if (this.#session === session) this.#session = undefined
       })
       session.onNotification(() => this.#fire())
       session.keepAlive(false)
       await session.command(`LISTEN ${this.#options.settings.schema}`)
+      if (this.#listeners.size === 0 || session.isBroken) {
+        await session.close()
+        return
+      }
       this.#session = session
       // What happened while nobody listened.
       this.#fire()
-    } catch (error) {
-      storageError(error)
-    } finally {
-      this.#connecting = false
+    } catch {
+      // Looking goes on; the next beat tries again.
     }
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Operation } from '../operation.ts'
 import type { Reads, WriteName, WriteResult, Writes } from '../operations.ts'
+import { StorageError } from '../storage-error.ts'
 import type { Engine } from '../stores.ts'
 import { operationsForPostgres } from './builder.ts'
 import { recourse, storageError } from './failure.ts'
@@ -23,6 +24,8 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
   readonly #batches: IssuedBatches
   #clockOffset = 0
   #retries = 0
+  #isClosed = false
+  readonly #calls = new Set<Promise<unknown>>()
 
   constructor(pool: Pool, settings: PostgresSettings) {
     const { reads, writes } = operationsForPostgres()
@@ -33,7 +36,7 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
     this.#batches = new IssuedBatches({
       storeAll: (sql, values) => this.#once((session) => session.query(sql, values)),
       storeAlone: (issued) => this.#transact('addIssued', [issued]),
-      status: (jti) => this.read(() => reads.tokenStatus(jti)),
+      status: (jti) => this.#again((session) => look(session, reads.tokenStatus(jti))),
     })
   }
 
@@ -53,17 +56,34 @@ export class PostgresEngine implements Pick<Engine, 'reads' | 'read' | 'write' |
   }
 
   read<T>(operation: () => Operation<T>): Promise<T> {
-    return this.#again((session) => look(session, operation()))
+    return this.use((session) => look(session, operation()))
   }
 
   write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>> {
-    if (name === 'addIssued') return this.#batches.add(...(args as Parameters<Writes['addIssued']>)) as never
-    return this.#transact(name, args)
+    return this.#call(() => {
+      if (name === 'addIssued') return this.#batches.add(...(args as Parameters<Writes['addIssued']>)) as never
+      return this.#transact(name, args)
+    })
   }
 
   /** Some work over a connection of its own; again, as long as nothing was stored and another try may help. */
   use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#again(work)
+    return this.#call(() => this.#again(work))
+  }
+
+  /** Takes no further calls, and resolves once those under way are answered. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#calls)
+  }
+
+  #call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new StorageError('closed', 'The database is closed.'))
+    const call = run()
+    this.#calls.add(call)
+    const settled = (): void => void this.#calls.delete(call)
+    call.then(settled, settled)
+    return call
   }
 
   #transact<K extends WriteName>(name: K, args: Parameters<Writes[K]>): Promise<WriteResult<K>> {

@@ -25,6 +25,8 @@ const bySqlState: Readonly<Record<string, Known>> = {
   '57P02': gone,
   '57P03': gone,
   '57P05': gone,
+  // A prepared statement gives other columns than before: a newer program has changed the tables.
+  '0A000': { code: 'busy', message: 'The tables were changed meanwhile.', recourse: 'reconnect' },
   '25P03': { code: 'unavailable', message: 'The server ended a transaction that stood still.', recourse: 'reconnect' },
   '53300': { code: 'unavailable', message: 'The server has no free connections.', recourse: 'reconnect' },
   '40001': { code: 'busy', message: 'Other transactions were in the way.', recourse: 'retry' },

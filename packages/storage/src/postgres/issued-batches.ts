@@ -3,7 +3,7 @@ import { isStorageError, StorageError } from '../storage-error.ts'
 import { recourse, storageError } from './failure.ts'
 
 export interface IssuedBatchesOptions {
-  /** Runs the statement, which is a transaction by itself. A StorageError says that it was not sent. */
+  /** Runs the statement, which is a transaction by itself. A StorageError says all there is to say. */
   readonly storeAll: (sql: string, values: readonly unknown[]) => Promise<unknown>
   readonly storeAlone: (issued: IssuedRecord) => Promise<void>
   readonly status: (jti: string) => Promise<TokenStatus | undefined>
@@ -92,7 +92,7 @@ export class IssuedBatches {
       for (const { resolve } of batch) resolve()
     } catch (error) {
       if (isStorageError(error) && error.code !== 'invalid_value') {
-        // There was no connection in time: nothing was sent.
+        // Nothing was sent, or it is stored without the standby's word.
         for (const { reject } of batch) reject(error)
         return
       }

@@ -91,7 +91,8 @@ function databaseOver(pool: Pool, engine: PostgresEngine, settings: PostgresSett
     check: () => whole.check(),
     statistics: () => ({ ...pool.statistics, retries: engine.retries }),
     async close() {
-      await Promise.all([watch.close(), pool.close()])
+      await Promise.all([watch.close(), engine.close()])
+      await pool.close()
     },
   }
 }

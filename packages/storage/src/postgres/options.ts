@@ -32,7 +32,7 @@ export interface PostgresOptions {
   readonly maxPending?: number
   /**
    * Milliseconds that a call waits for a free connection, for a server that comes back and for other transactions before
-   * it fails as `busy` or `unavailable`, 0 to 60,000. @default 5000
+   * it fails as `busy` or `unavailable`, 100 to 60,000. @default 5000
    */
   readonly busyTimeoutMs?: number
   /** Milliseconds for a connection to come about, 100 to 60,000. @default 3000 */
@@ -105,7 +105,7 @@ export async function readOptions(url: string, options: PostgresOptions): Promis
     create: options.create ?? true,
     maxConnections: wholeNumber('maxConnections', options.maxConnections ?? 10, 1, 1_000),
     maxPending: wholeNumber('maxPending', options.maxPending ?? 10_000, 1, 1_000_000),
-    busyTimeoutMs: wholeNumber('busyTimeoutMs', options.busyTimeoutMs ?? 5_000, 0, 60_000),
+    busyTimeoutMs: wholeNumber('busyTimeoutMs', options.busyTimeoutMs ?? 5_000, 100, 60_000),
     connectTimeoutMs: wholeNumber('connectTimeoutMs', connectTimeoutMs, 100, 60_000),
     statementTimeoutMs: wholeNumber('statementTimeoutMs', options.statementTimeoutMs ?? 5_000, 100, 600_000),
     lockTimeoutMs: wholeNumber('lockTimeoutMs', options.lockTimeoutMs ?? 3_000, 10, 600_000),
@@ -122,8 +122,13 @@ export async function readOptions(url: string, options: PostgresOptions): Promis
     applicationName: options.applicationName ?? parsed.parameters.get('application_name') ?? 'countersign',
     clock: options.clock ?? machineClock,
     usesServerClock: options.clock === undefined,
-    onEvent: options.onEvent ?? (() => {}),
+    onEvent: reporting(options.onEvent),
   }
+}
+
+/** In a task of its own: a listener that throws must not take a connection with it. */
+function reporting(onEvent: PostgresOptions['onEvent']): (event: PostgresEvent) => void {
+  return onEvent === undefined ? () => {} : (event) => queueMicrotask(() => onEvent(event))
 }
 
 function passwordOf(given: string | (() => string | Promise<string>)): () => Promise<string> {

@@ -64,6 +64,7 @@ export class Session {
   #heardMs = 0
   #isCorked = false
   #isBroken = false
+  #isUnconfirmed = false
   #onEnd: (() => void) | undefined
 
   /**
@@ -106,6 +107,11 @@ export class Session {
     // Also while nobody waits for an answer: an error without a listener would end the process.
     this.#client.on('error', () => this.#end())
     this.#client.on('end', () => this.#end())
+    // After a time-out the server answers COMMIT as if the standby had it too, and only warns. By the place in its source,
+    // since texts are translated.
+    this.#client.on('notice', ({ routine }) => {
+      if (routine === 'SyncRepWaitForLSN') this.#isUnconfirmed = true
+    })
   }
 
   get isBroken(): boolean {
@@ -192,7 +198,9 @@ export class Session {
         this.#unanswered -= 1
         this.#heardMs = performance.now()
         if (error) reject(error)
+        else if (this.#isUnconfirmed) reject(new StorageError('outcome_unknown', 'The standby did not confirm it.'))
         else resolve(answer)
+        this.#isUnconfirmed = false
       })
     })
   }

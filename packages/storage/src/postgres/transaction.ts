@@ -19,7 +19,8 @@ export async function look<T>(session: Session, operation: Operation<T>): Promis
 /**
  * Runs an operation in a transaction. Statements whose result nobody reads go out with the next one, `BEGIN` with the
  * first and `COMMIT` with the last: a wait for each answer that counts.
- * @throws StorageError `outcome_unknown` when the connection is lost after COMMIT was sent; else nothing was stored
+ * @throws StorageError `outcome_unknown` when the connection is lost after COMMIT was sent, or a standby does not confirm
+ * it; else nothing was stored
  */
 export async function transact<T>(session: Session, operation: Operation<T>): Promise<T> {
   /** The first that failed of those that nobody waits for: what comes after it fails only because of it. */

@@ -17,5 +17,5 @@ export function checkValue(value: unknown): void {
     return
   }
   if (value === null || typeof value === 'number') return
-  throw new StorageError('invalid_value', `A ${typeof value} cannot be stored.`)
+  throw new StorageError('invalid_value', `What is stored must be text, a number or null, not ${typeof value}.`)
 }

@@ -128,6 +128,21 @@ describe('a server of its own', () => {
     await expect(openPostgres(replica.url(), { busyTimeoutMs: 200 })).rejects.toMatchObject({ code: 'read_only' })
   })
 
+  it('says that it does not know when no standby confirms', { timeout: 60_000 }, async () => {
+    await query(server.url(), 'CREATE DATABASE unconfirmed')
+    const database = await open(server.url('unconfirmed'), { statementTimeoutMs: 300 })
+    await database.stores.issuer.users.add(user)
+    await query(server.url(), "ALTER SYSTEM SET synchronous_standby_names = '*'", 'SELECT pg_reload_conf()')
+    await expect
+      .poll(() => query(server.url(), 'SHOW synchronous_standby_names'))
+      .toMatchObject([{ synchronous_standby_names: '*' }])
+    const { issuer } = database.stores
+    await expect(issuer.users.setPassword('ada', 'new', NOW, UNTIL)).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await expect(issuer.issued.add(issued('unconfirmed'))).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await query(server.url(), 'ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()')
+    await expect.poll(() => issuer.users.rehashPassword('ada', 'new', 'newer').catch(() => false)).toBe(true)
+  })
+
   it('is not ready once the server is read-only', async () => {
     await query(server.url(), 'CREATE DATABASE demoted')
     const database = await open(server.url('demoted'), { busyTimeoutMs: 200 })
@@ -185,6 +200,21 @@ describe('the network', () => {
     const before = calls
     await issuer.issued.revoke('after', NOW, UNTIL)
     await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(before)
+  })
+
+  it('answers every call that was under way when it closes, and none after', async () => {
+    const database = await openPostgres(await databaseUrl(), { schema: newSchema(), maxConnections: 2 })
+    const { issuer } = database.stores
+    const calls = Array.from({ length: 40 }, (_, i) => [
+      issuer.issued.add(issued(`${i}`)),
+      issuer.issued.revoke(`${i}`, NOW, UNTIL),
+      issuer.users.byId('ada'),
+    ]).flat()
+    const closed = database.close()
+    expect((await Promise.allSettled(calls)).map(({ status }) => status)).not.toContain('rejected')
+    await closed
+    await expect(issuer.users.byId('ada')).rejects.toMatchObject({ code: 'closed' })
+    await expect(issuer.issued.add(issued('late'))).rejects.toMatchObject({ code: 'closed' })
   })
 
   it('waits for the server as long as a call may', async () => {

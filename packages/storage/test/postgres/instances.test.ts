@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { query } from '@countersign-tooling/postgres'
 import pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
@@ -229,6 +232,16 @@ it('prunes from two instances at once, at most so many rows a call each', { time
     if (counts.every((count) => count === 0)) break
   }
   expect(removed).toBe(200)
+})
+
+it('keeps a process alive for its calls, and no longer', { timeout: 60_000 }, async () => {
+  const schema = newSchema()
+  const child = fileURLToPath(new URL('../children/add-to-postgres-and-leave.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [child, await databaseUrl(), schema], {
+    timeout: 30_000,
+  })
+  expect(stdout).toBe('answered\n')
+  expect(await (await openForTest({ schema })).stores.issuer.issued.status('last')).toBeDefined()
 })
 
 it('says busy when a row stays locked, and leaves nothing behind', { timeout: 60_000 }, async () => {

@@ -75,6 +75,9 @@ it('works beside a newer program, and is told by no tables and by too new ones',
   const events: string[] = []
   const older = await openForTest({ schema, onEvent: ({ type }) => events.push(type) })
   expect(events).toContain('migrated')
+  // With statements that were prepared before.
+  expect(await older.stores.issuer.users.byId('ada')).toBeUndefined()
+  expect(await older.stores.issuer.issued.status('a')).toBeUndefined()
   // A newer program comes: its tables have more, and its version is one ahead.
   await query(
     url,
