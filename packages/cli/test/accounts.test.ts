@@ -23,7 +23,7 @@ describe('users', () => {
     const added = await here.run(['users', 'add', 'Ada@Example.com'], { input: 'correct horse battery\n' })
     expect(added).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringMatching(/^user {2}ada@example\.com\nid {4}user_/u),
+      stdout: expect.stringMatching(/^user {4}ada@example\.com\nid {6}user_.*\nscopes {2}all of the client\n$/u),
     })
     expect(added.stderr).toContain(`configuration: ${here.configFile}`)
 
@@ -45,6 +45,22 @@ describe('users', () => {
         expect.objectContaining({ type: 'operator' }),
       ]),
     )
+  })
+
+  it('may have scopes of their own', async () => {
+    const input = 'correct horse battery\n'
+    const added = await here.json(['users', 'add', 'reader', '--scope', 'items:read', 'items:write'], { input })
+    expect(added).toMatchObject({ user: { scopes: ['items:read', 'items:write'] } })
+    const set = await here.run(['users', 'set-scopes', 'reader', 'items:read'])
+    expect(set.stdout).toBe('reader may get items:read; every session of theirs has ended\n')
+    expect((await here.run(['users', 'list'])).stdout).toMatch(/^reader .* items:read +active$/mu)
+    expect(await here.json(['users', 'set-scopes', 'reader', '--none'])).toEqual({ user: 'reader', scopes: [] })
+    expect(await here.json(['users', 'set-scopes', 'reader', '--all'])).toEqual({ user: 'reader', scopes: null })
+    for (const wrong of [[], ['--all', '--none'], ['items:read', '--all']]) {
+      expect((await here.run(['users', 'set-scopes', 'reader', ...wrong])).exitCode).toBe(2)
+    }
+    expect((await here.run(['users', 'set-scopes', 'reader', 'no:such'])).exitCode).toBe(1)
+    await here.run(['users', 'disable', 'reader'])
   })
 
   const refused: [what: string, argv: string[], input: string, code: string][] = [

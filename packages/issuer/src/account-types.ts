@@ -17,6 +17,7 @@ export interface UserInfo {
   readonly id: string
   readonly identifier: string
   readonly synthetic: boolean
+  readonly scopes: readonly string[] | null
   readonly createdAt: number
   readonly disabledAt: number | null
 }
@@ -54,6 +55,8 @@ export interface NewClient extends Requested {
   readonly origins?: readonly string[]
   /** Ed25519, as a JWK: it signs its assertions with it (`private_key_jwt`), and gets no secret. */
   readonly publicKey?: Readonly<Record<string, unknown>>
+  /** Unix seconds from which its secret is refused; no token of the client lives longer then. @default null: never */
+  readonly secretExpiresAt?: number | null
   /** A monitor: tokens that it obtains or exchanges say `synthetic`. @default false */
   readonly synthetic?: boolean
   /** `cookie` needs a public client with origins. @default 'cookie' for a public client with origins, else 'body' */
@@ -61,13 +64,15 @@ export interface NewClient extends Requested {
 }
 
 export interface Users {
-  /** @throws IssuerError `invalid_name`, `weak_password`, `name_taken` */
+  /** @throws IssuerError `invalid_name`, `weak_password`, `name_taken`, `invalid_option` for scopes that no consumer has */
   add(
     user: {
       readonly identifier: string
       readonly password: string
       /** No person: its tokens say `synthetic`. @default false */
       readonly synthetic?: boolean
+      /** The most that a sign-in gets. @default null: all that its client may have */
+      readonly scopes?: readonly string[] | null
     } & Requested,
   ): Promise<UserInfo>
   /** In order of identifier. */
@@ -76,6 +81,11 @@ export interface Users {
   disable(identifier: string, requested?: Requested): Promise<void>
   /** Ends every session and outdates every token of the user. @throws IssuerError `unknown_user`, `weak_password` */
   setPassword(identifier: string, password: string, requested?: Requested): Promise<void>
+  /**
+   * Sets the most that a sign-in gets (null: all that its client may have), ends every session and outdates every token.
+   * @throws IssuerError `unknown_user`, `invalid_option` for scopes that no consumer has
+   */
+  setScopes(identifier: string, scopes: readonly string[] | null, requested?: Requested): Promise<void>
 }
 
 export interface Clients {

@@ -37,6 +37,9 @@ async function issueToClient(
   if (!client.grants.includes('client_credentials')) throw refusal('grant_not_allowed')
   const { resource, scope } = decideTarget(context, client, 'client-credentials', request)
   const global = await context.stores.globalGeneration()
+  const lastUntil = endOfCredentials(client)
+  const now = context.now()
+  if (lastUntil !== undefined && lastUntil <= now) throw refusal('client_failed')
   const toMint: ToMint = {
     grant: 'client_credentials',
     resource,
@@ -45,7 +48,8 @@ async function issueToClient(
     sessionId: newId(),
     scope,
     generations: [global, client.generation, client.generation],
-    now: context.now(),
+    now,
+    ...(lastUntil === undefined ? {} : { notAfter: lastUntil }),
     claims: syntheticClaims(client),
   }
   const minted = await mint(context, toMint)
@@ -65,4 +69,11 @@ async function issueToClient(
     clientId: client.id,
     refresh: null,
   }
+}
+
+/** When nothing is left that the client can authenticate with; a token must not outlive that. Undefined: never. */
+function endOfCredentials({ secrets, keys }: ClientRecord): number | undefined {
+  const ends = [...secrets, ...keys].map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
+  const last = Math.max(...ends)
+  return Number.isFinite(last) ? last : undefined
 }

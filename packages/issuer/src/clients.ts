@@ -60,7 +60,7 @@ export function createClients(context: Context): Clients {
       const now = context.now()
       const keys = wanted.publicKey === undefined ? [] : [await newClientKey(wanted.publicKey, now)]
       const secret = wanted.type === 'public' || keys.length > 0 ? null : newClientSecret()
-      const secrets = secret === null ? [] : [stored(secret, now)]
+      const secrets = secret === null ? [] : [{ ...stored(secret, now), expiresAt: wanted.secretExpiresAt ?? null }]
       const client = newClientRecord(context, wanted, secrets, keys)
       const taken = new IssuerError('name_taken', 'A client by that name exists.')
       if ((await clients.byName(client.name)) !== undefined) throw taken

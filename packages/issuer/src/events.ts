@@ -64,7 +64,11 @@ export type IssuerEvent =
     }
   | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
   | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: SessionEndReason }
-  | { readonly type: 'user_changed'; readonly action: 'added' | 'disabled' | 'password_set'; readonly userId: string }
+  | {
+      readonly type: 'user_changed'
+      readonly action: 'added' | 'disabled' | 'password_set' | 'scopes_set'
+      readonly userId: string
+    }
   | {
       readonly type: 'client_changed'
       readonly action: 'added' | 'disabled' | 'secret_rotated' | 'key_rotated'

@@ -107,6 +107,7 @@ function runningUsers(context: Context, { run }: Running): Users {
     list: (page) => run(() => users.list(page)),
     disable: (identifier, requested) => run(() => users.disable(identifier, requested)),
     setPassword: (identifier, password, requested) => run(() => users.setPassword(identifier, password, requested)),
+    setScopes: (identifier, scopes, requested) => run(() => users.setScopes(identifier, scopes, requested)),
   }
 }
 

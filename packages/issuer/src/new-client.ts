@@ -15,6 +15,7 @@ const schema = z.strictObject({
   origins: z.array(z.string()).max(32).default([]),
   refreshDelivery: z.enum(['cookie', 'body']).optional(),
   synthetic: z.boolean().default(false),
+  secretExpiresAt: z.int().nullable().optional(),
   publicKey: z.unknown().optional(),
   actor: z.unknown().optional(),
 })
@@ -43,6 +44,10 @@ export function newClientRecord(
   const refreshDelivery = parsed.data.refreshDelivery ?? (type === 'public' && origins.length > 0 ? 'cookie' : 'body')
   checkGrants(type, grants)
   if (type === 'public' && keys.length > 0) throw refuse('publicKey', 'a public client does not authenticate')
+  const { secretExpiresAt } = parsed.data
+  if (typeof secretExpiresAt === 'number' && (secrets.length === 0 || secretExpiresAt <= context.now())) {
+    throw refuse('secretExpiresAt', 'expected a time to come, of a client with a secret')
+  }
   checkReach(context, audiences, scopes)
   for (const origin of origins) checkOriginText(origin)
   if (refreshDelivery === 'cookie' && (type !== 'public' || origins.length === 0)) {

@@ -28,6 +28,8 @@ export interface UserRecord {
   readonly generation: number
   /** No person: a monitor's account, whose tokens say `synthetic`. */
   readonly synthetic: boolean
+  /** The most that a sign-in gets, of whatever audience; null: all that its client may have. */
+  readonly scopes: readonly string[] | null
   readonly createdAt: number
   readonly disabledAt: number | null
 }
@@ -104,6 +106,7 @@ export type SessionEndReason =
   | 'user_disabled'
   | 'client_disabled'
   | 'password_changed'
+  | 'permissions_changed'
 
 /** A refresh token; all tokens of a session form its family. */
 export interface RefreshRecord {
@@ -128,6 +131,8 @@ export interface UserStore {
    * log, remembered until `until`, all in one transaction. @returns false if there is no such user
    */
   setPassword(id: string, passwordHash: string, now: number, until: number): Promise<boolean>
+  /** The same with the scopes. @returns false if there is no such user */
+  setScopes(id: string, scopes: readonly string[] | null, now: number, until: number): Promise<boolean>
   /** Replaces the hash of the same password (stronger parameters): nothing ends. Only if the stored hash is still `from`. */
   rehashPassword(id: string, from: string, to: string): Promise<boolean>
   /**
@@ -309,6 +314,7 @@ export interface IssuerAuditEvent {
     | 'user.add'
     | 'user.disable'
     | 'user.set_password'
+    | 'user.set_scopes'
     | 'client.add'
     | 'client.disable'
     | 'client.rotate_secret'

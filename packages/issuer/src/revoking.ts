@@ -9,6 +9,7 @@ import type {
   SessionEndReason,
   SessionRecord,
   UserRecord,
+  UserStore,
 } from './ports.ts'
 
 /** What can be revoked; there is no other way than {@link revoking}. */
@@ -25,6 +26,12 @@ export type Revocable =
       readonly user: UserRecord
       readonly because: 'password_set'
       readonly passwordHash: string
+    }
+  | {
+      readonly type: 'user'
+      readonly user: UserRecord
+      readonly because: 'scopes_set'
+      readonly scopes: readonly string[] | null
     }
   | { readonly type: 'client'; readonly client: ClientRecord }
   | { readonly type: 'key'; readonly ring: KeyRing; readonly kid: string; readonly options: RevokeOptions }
@@ -77,13 +84,33 @@ function recordOf(what: Revocable, actor: AuditActor): IssuerAuditEvent | undefi
       return { ...allowed, action: 'session.end', target: { type: 'session', id: session.id }, reason, details }
     }
     case 'user': {
-      const action = what.because === 'disabled' ? 'user.disable' : 'user.set_password'
-      return { ...allowed, action, target: { type: 'user', id: what.user.id } }
+      const target = { type: 'user', id: what.user.id } as const
+      if (what.because !== 'scopes_set') return { ...allowed, action: userActions[what.because], target }
+      return { ...allowed, action: 'user.set_scopes', target, details: { scope: what.scopes?.join(' ') ?? '*' } }
     }
     case 'client':
       return { ...allowed, action: 'client.disable', target: { type: 'client', id: what.client.id } }
     case 'key':
       return undefined
+  }
+}
+
+const userActions = { disabled: 'user.disable', password_set: 'user.set_password' } as const
+
+function changeUser(
+  users: UserStore,
+  what: Extract<Revocable, { type: 'user' }>,
+  now: number,
+  until: number,
+): Promise<boolean> {
+  const { id } = what.user
+  switch (what.because) {
+    case 'disabled':
+      return users.disable(id, now, until)
+    case 'password_set':
+      return users.setPassword(id, what.passwordHash, now, until)
+    case 'scopes_set':
+      return users.setScopes(id, what.scopes, now, until)
   }
 }
 
@@ -106,10 +133,7 @@ async function store(context: Context, what: Revocable, actor: AuditActor): Prom
     case 'user': {
       const { user } = what
       const until = await longestUntil(context)
-      const done =
-        what.because === 'disabled'
-          ? await stores.users.disable(user.id, now, until)
-          : await stores.users.setPassword(user.id, what.passwordHash, now, until)
+      const done = await changeUser(stores.users, what, now, until)
       if (done) emit({ type: 'user_changed', action: what.because, userId: user.id })
       return done
     }

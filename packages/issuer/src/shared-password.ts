@@ -141,6 +141,7 @@ async function userOf(
       createdAt: context.now(),
       disabledAt: null,
       synthetic: false,
+      scopes: null,
     }
     await context.audit({ action: 'user.add', outcome: 'allowed', actor, target: { type: 'user', id } })
     if (await users.add(user)) {

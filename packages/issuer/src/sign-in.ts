@@ -6,7 +6,7 @@ import { mint, recordIssue, reportIssue, syntheticClaims, type ToMint } from './
 import type { ClientRecord, RefreshRecord, SessionRecord, UserRecord } from './ports.ts'
 import { newId, newRefreshToken, sha256 } from './random.ts'
 import { refusal } from './refusals.ts'
-import { decideTarget, type Granted } from './target.ts'
+import { decideTarget, type Granted, narrowToUser } from './target.ts'
 import { type AttemptKey, accountKey, countFailure, inAttemptOrder, originKey, refuseBlocked } from './throttle.ts'
 import type { SignInRequest, TokenAnswer } from './types.ts'
 
@@ -19,7 +19,7 @@ export async function signIn(context: Context, request: SignInRequest): Promise<
   checkOrigin(client, request)
   const granted = decideTarget(context, client, 'sign-in', request)
   const user = await checkPassword(context, client, request)
-  return openSession(context, client, user, granted)
+  return openSession(context, client, user, narrowToUser(granted, user, request.scope))
 }
 
 /** The same answer and the same work for an unknown user, a wrong password and a disabled user. */

@@ -1,6 +1,6 @@
 import type { ObtainedBy } from '@countersign/consumers'
 import type { Context, Resource } from './context.ts'
-import type { ClientRecord } from './ports.ts'
+import type { ClientRecord, UserRecord } from './ports.ts'
 import { refusal } from './refusals.ts'
 import type { Target } from './types.ts'
 
@@ -77,6 +77,22 @@ function decideScope(client: ClientRecord, resource: Resource, requested: string
     if (!isAllowed(client, resource, scope)) throw refusal('scope_not_allowed')
   }
   return [...wanted].join(' ')
+}
+
+/**
+ * What is left of a sign-in's scopes for this user. Said only once the password was right.
+ * @throws IssuerError `invalid_scope` when the request asked for more
+ */
+export function narrowToUser(
+  granted: Granted,
+  { scopes }: Pick<UserRecord, 'scopes'>,
+  requested: string | undefined,
+): Granted {
+  if (scopes === null) return granted
+  const wanted = granted.scope === '' ? [] : granted.scope.split(' ')
+  const allowed = wanted.filter((scope) => scopes.includes(scope))
+  if (requested !== undefined && allowed.length < wanted.length) throw refusal('scope_not_allowed')
+  return { ...granted, scope: allowed.join(' ') }
 }
 
 export function isAllowed(client: ClientRecord, resource: Resource, scope: string): boolean {

@@ -20,7 +20,7 @@ export function createUsers(context: Context): Users {
   const actorOf = (requested: Requested | undefined): AuditActor => requested?.actor ?? { type: 'operator' }
 
   return {
-    async add({ identifier, password, synthetic, ...requested }) {
+    async add({ identifier, password, synthetic, scopes, ...requested }) {
       const normal = normaliseIdentifier(identifier)
       if (normal === undefined) {
         throw new IssuerError(
@@ -36,6 +36,7 @@ export function createUsers(context: Context): Users {
         passwordHash: await context.passwords.hash(password),
         generation: 0,
         synthetic: synthetic ?? false,
+        scopes: checkScopes(context, scopes ?? null),
         createdAt: context.now(),
         disabledAt: null,
       }
@@ -64,9 +65,24 @@ export function createUsers(context: Context): Users {
       const passwordHash = await context.passwords.hash(password)
       await revoking(context, { type: 'user', user, because: 'password_set', passwordHash }, actorOf(requested))
     },
+    async setScopes(identifier, wanted, requested) {
+      const scopes = checkScopes(context, wanted)
+      const user = await known(identifier)
+      await revoking(context, { type: 'user', user, because: 'scopes_set', scopes }, actorOf(requested))
+    },
   }
 }
 
-function info({ id, identifier, synthetic, createdAt, disabledAt }: UserRecord): UserInfo {
-  return { id, identifier, synthetic, createdAt, disabledAt }
+/** Each once, in the order given. @throws IssuerError `invalid_option` */
+function checkScopes({ resources }: Context, scopes: readonly string[] | null): readonly string[] | null {
+  if (scopes === null) return null
+  for (const scope of scopes) {
+    const known = [...resources.values()].some((resource) => resource.scopes.has(scope))
+    if (!known) throw new IssuerError('invalid_option', `No consumer has the scope ${JSON.stringify(scope)}.`)
+  }
+  return [...new Set(scopes)]
+}
+
+function info({ id, identifier, synthetic, scopes, createdAt, disabledAt }: UserRecord): UserInfo {
+  return { id, identifier, synthetic, scopes, createdAt, disabledAt }
 }

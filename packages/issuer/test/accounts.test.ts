@@ -29,6 +29,7 @@ describe('users', () => {
       id: expect.stringMatching(/^user_/),
       identifier: 'ada@example.com',
       synthetic: false,
+      scopes: null,
       createdAt: service.clock.now(),
       disabledAt: null,
     })

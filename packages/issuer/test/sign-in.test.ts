@@ -162,6 +162,47 @@ describe('first-party sign-in', () => {
   })
 })
 
+describe('a user with scopes of their own', () => {
+  const signIn = (scope?: string, secret = password) =>
+    service.postJson('/auth/sign-in', { ...signInBody(), identifier: 'reader', secret, ...(scope && { scope }) })
+
+  it('gets no more than those, and all tokens end when they change', async () => {
+    const { users } = service.issuer
+    const added = await users.add({
+      identifier: 'reader',
+      password,
+      scopes: ['agents:read', 'agents:read', 'jobs:run'],
+    })
+    expect(added.scopes).toEqual(['agents:read', 'jobs:run'])
+    const first = await signIn()
+    expect([first.status, first.body.scope]).toEqual([200, 'agents:read'])
+    expect((await signIn('agents:read')).body.scope).toBe('agents:read')
+    expect(await signIn('chat:write')).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+    expect(await signIn('agents:read chat:write')).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+    // Who has not shown the password learns nothing of scopes.
+    expect(await signIn('chat:write', 'wrong')).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+
+    await users.setScopes('Reader', [])
+    const refresh = { grant_type: 'refresh_token', refresh_token: first.body.refresh_token, client_id: ada.clientId }
+    expect((await service.post('/oauth/token', refresh)).status).toBe(400)
+    expect((await signIn()).body.scope).toBe('')
+    await users.setScopes('reader', null)
+    expect((await signIn()).body.scope).toBe('agents:read chat:write')
+    expect(service.audits.filter(({ action }) => action === 'user.set_scopes')).toMatchObject([
+      { outcome: 'allowed', details: { scope: '' } },
+      { outcome: 'allowed', details: { scope: '*' } },
+    ])
+  })
+
+  it('has only scopes that there are', async () => {
+    const { users } = service.issuer
+    const refused = { code: 'invalid_option', message: /"agents:rule"/u }
+    await expect(users.add({ identifier: 'x', password, scopes: ['agents:rule'] })).rejects.toMatchObject(refused)
+    await expect(users.setScopes('reader', ['agents:rule'])).rejects.toMatchObject(refused)
+    await expect(users.setScopes('nobody', null)).rejects.toMatchObject({ code: 'unknown_user' })
+  })
+})
+
 describe('a refused sign-in', () => {
   const attempts: [why: string, reason: string, fields: Record<string, unknown>][] = [
     ['an unknown user', 'unknown_user', { identifier: 'nobody@example.com' }],

@@ -7,6 +7,7 @@ const lasting = [
   'user.disable',
   'client.disable',
   'user.set_password',
+  'user.set_scopes',
   'client.rotate_secret',
   'client.rotate_key',
   'user.add',

@@ -34,6 +34,7 @@ export interface UsersTable {
   password_hash: string
   generation: number
   synthetic: number
+  scopes: string | null
   created_at: number
   disabled_at: number | null
 }

@@ -54,6 +54,7 @@ export function storesOver(engine: Engine): Stores {
         byIdentifier: (identifier) => engine.read(() => reads.userByIdentifier(identifier)),
         list: (page) => engine.read(() => reads.listUsers(page)),
         setPassword: (id, passwordHash, now, until) => engine.write('setPassword', id, passwordHash, now, until),
+        setScopes: (id, scopes, now, until) => engine.write('setScopes', id, scopes, now, until),
         rehashPassword: (id, from, to) => engine.write('rehashPassword', id, from, to),
         disable: (id, now, until) => engine.write('disableUser', id, now, until),
       },

@@ -8,6 +8,7 @@ export const user: UserRecord = {
   passwordHash: 'hash',
   generation: 0,
   synthetic: false,
+  scopes: null,
   createdAt: NOW,
   disabledAt: null,
 }

@@ -39,6 +39,7 @@ interface RestoreOptions {
 
 const byHand: Readonly<Record<string, string>> = {
   'user.set_password': 'the earlier password is good again: set a new one with `countersign users set-password`',
+  'user.set_scopes': 'the earlier scopes hold again: `countersign users set-scopes NAME …`',
   'client.rotate_secret': 'the earlier secret is good again: `countersign clients rotate-secret NAME --overlap 0`',
   'client.rotate_key': 'the earlier key is good again: give the client a new one',
   'user.disable': '`countersign users disable NAME`',

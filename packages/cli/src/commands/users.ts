@@ -2,7 +2,7 @@ import type { UserInfo } from '@countersign/issuer'
 import type { Command } from 'commander'
 import { allPages } from '../all-pages.ts'
 import type { Bind, CommandContext } from '../context.ts'
-import type { ExitCode } from '../failure.ts'
+import { CliError, type ExitCode } from '../failure.ts'
 import type { Page } from '../output.ts'
 import { readSecret } from '../read-secret.ts'
 import type { Cell } from '../table.ts'
@@ -13,7 +13,12 @@ function newPassword(context: CommandContext, name: string): Promise<string> {
   return readSecret(context.io, { what: 'password', message: `Password for ${name}`, confirm: true })
 }
 
-async function add(context: CommandContext, name: string, options: { synthetic?: boolean }): Promise<ExitCode> {
+interface AddOptions {
+  readonly synthetic?: boolean
+  readonly scope?: readonly string[]
+}
+
+async function add(context: CommandContext, name: string, options: AddOptions): Promise<ExitCode> {
   return await context.withService(async ({ issuer }) => {
     // Asked for once the store is open: nobody should type a password only to hear that there is no configuration.
     const password = await newPassword(context, name)
@@ -21,16 +26,24 @@ async function add(context: CommandContext, name: string, options: { synthetic?:
       identifier: name,
       password,
       ...(options.synthetic ? { synthetic: true } : {}),
+      ...(options.scope === undefined ? {} : { scopes: options.scope }),
       actor: context.operator,
     })
     context.out.result({ user }, (page) =>
       page.fields([
         ['user', user.identifier],
         ['id', user.id],
+        ['scopes', scopesText(user)],
       ]),
     )
     return 0
   })
+}
+
+/** What a sign-in may get. */
+function scopesText({ scopes }: Pick<UserInfo, 'scopes'>): string {
+  if (scopes === null) return 'all of the client'
+  return scopes.length === 0 ? 'none' : scopes.join(' ')
 }
 
 function writeUsers(page: Page, users: readonly UserInfo[]): void {
@@ -38,11 +51,16 @@ function writeUsers(page: Page, users: readonly UserInfo[]): void {
     user.identifier,
     user.id,
     instant(user.createdAt),
+    scopesText(user),
     user.disabledAt === null
       ? { text: 'active', tone: 'good' }
       : { text: `disabled ${instant(user.disabledAt)}`, tone: 'bad' },
   ])
-  page.table(['name', 'id', 'created', 'state'], rows, 'There are no users; `countersign users add NAME` adds one.')
+  page.table(
+    ['name', 'id', 'created', 'scopes', 'state'],
+    rows,
+    'There are no users; `countersign users add NAME` adds one.',
+  )
 }
 
 async function list(context: CommandContext): Promise<ExitCode> {
@@ -77,6 +95,25 @@ async function setPassword(context: CommandContext, name: string): Promise<ExitC
   })
 }
 
+async function setScopes(
+  context: CommandContext,
+  name: string,
+  scopes: readonly string[],
+  { all = false, none = false }: { readonly all?: boolean; readonly none?: boolean },
+): Promise<ExitCode> {
+  if ([scopes.length > 0, all, none].filter(Boolean).length !== 1) {
+    throw new CliError('wrong_usage', 'Give scopes, --all or --none: one of the three.')
+  }
+  const wanted = all ? null : scopes
+  return await context.withService(async ({ issuer }) => {
+    await issuer.users.setScopes(name, wanted, { actor: context.operator })
+    context.out.result({ user: name, scopes: wanted }, (page) =>
+      page.line(`${name} may get ${scopesText({ scopes: wanted })}; every session of theirs has ended`),
+    )
+    return 0
+  })
+}
+
 export function addUsers(program: Command, bind: Bind): void {
   const users = program.command('users').description('The people who sign in.')
 
@@ -87,8 +124,10 @@ export function addUsers(program: Command, bind: Bind): void {
   examples(addCommand, [
     ['countersign users add ada', 'asks for the password twice'],
     ['countersign users add ada < password.txt', 'one line from stdin'],
+    ['countersign users add ada --scope agents:read chat:write', 'no more than these'],
   ])
   addCommand
+    .option('--scope <scopes...>', 'the most that a sign-in gets (default: all that its client may have)')
     .option('--synthetic', 'a monitor’s account: its tokens are refused for scopes with side effects')
     .action(bind(add))
 
@@ -102,6 +141,20 @@ export function addUsers(program: Command, bind: Bind): void {
     .argument('<name>')
   examples(disableCommand, [['countersign users disable ada', '']])
   disableCommand.action(bind(disable))
+
+  const scopesCommand = users
+    .command('set-scopes')
+    .description('Sets the most that a sign-in gets, and ends every session of the user.')
+    .argument('<name>')
+    .argument('[scopes...]')
+  examples(scopesCommand, [
+    ['countersign users set-scopes ada agents:read', 'no more than this'],
+    ['countersign users set-scopes ada --all', 'all that a client may have'],
+  ])
+  scopesCommand
+    .option('--all', 'no limit of the user’s own: all that a client may have')
+    .option('--none', 'no scope at all')
+    .action(bind(setScopes))
 
   const passwordCommand = users
     .command('set-password')

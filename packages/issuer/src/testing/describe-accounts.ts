@@ -13,7 +13,7 @@ import {
 
 export function describeUsers(test: Test): void {
   test('finds a user by id and by identifier, equal to what was added', async ({ store: { users } }) => {
-    const ada = user('ada', { disabledAt: NOW + 1, generation: 7, synthetic: true })
+    const ada = user('ada', { disabledAt: NOW + 1, generation: 7, synthetic: true, scopes: ['agents:read'] })
     assert.equal(await users.add(ada), true)
     assert.deepEqual(await users.byId('ada'), ada)
     assert.deepEqual(await users.byIdentifier('ada@example.com'), ada)
@@ -91,6 +91,21 @@ export function describeUsers(test: Test): void {
     }
     assert.equal((await store.sessions.byId('bobs'))?.endedAt, null)
     assert.equal(await store.users.setPassword('nobody', 'hash', NOW, UNTIL), false)
+  })
+
+  test('sets scopes, and ends what was given before', async ({ store }) => {
+    await addAccounts(store)
+    await store.users.add(user('bob'))
+    await openSession(store, 'one')
+    await openSession(store, 'bobs', { userId: 'bob' })
+    for (const [turn, scopes] of [['agents:read', 'chat:write'], [], null].entries()) {
+      assert.equal(await store.users.setScopes('ada', scopes, NOW + 5, UNTIL), true)
+      assert.deepEqual(await store.users.byId('ada'), user('ada', { scopes, generation: turn + 1 }))
+    }
+    const ended = await store.sessions.byId('one')
+    assert.deepEqual([ended?.endedAt, ended?.endReason], [NOW + 5, 'permissions_changed'])
+    assert.equal((await store.sessions.byId('bobs'))?.endedAt, null)
+    assert.equal(await store.users.setScopes('nobody', null, NOW, UNTIL), false)
   })
 
   test('replaces the hash of the same password only where it is still the same', async ({ store }) => {

@@ -11,6 +11,7 @@ export const user = (id: string, more: Partial<UserRecord> = {}): UserRecord => 
   passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA',
   generation: 0,
   synthetic: false,
+  scopes: null,
   createdAt: NOW,
   disabledAt: null,
   ...more,

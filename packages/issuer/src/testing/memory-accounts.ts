@@ -8,7 +8,11 @@ function find<T>(rows: Iterable<T>, wanted: (row: T) => boolean): T | undefined 
 }
 
 export function memoryUsers(state: MemoryState): UserStore {
-  const endAll = (userId: string, reason: 'user_disabled' | 'password_changed', now: number): void => {
+  const endAll = (
+    userId: string,
+    reason: 'user_disabled' | 'password_changed' | 'permissions_changed',
+    now: number,
+  ): void => {
     for (const { session } of state.sessions.values()) {
       if (session.userId === userId) endSession(state, session.id, reason, now)
     }
@@ -35,6 +39,14 @@ export function memoryUsers(state: MemoryState): UserStore {
       if (user === undefined) return false
       state.users.set(id, { ...user, passwordHash, generation: user.generation + 1 })
       endAll(id, 'password_changed', now)
+      appendEntry(state, { type: 'subject', id, minGeneration: user.generation + 1, until }, now)
+      return true
+    },
+    async setScopes(id, scopes, now, until) {
+      const user = state.users.get(id)
+      if (user === undefined) return false
+      state.users.set(id, copy({ ...user, scopes, generation: user.generation + 1 }))
+      endAll(id, 'permissions_changed', now)
       appendEntry(state, { type: 'subject', id, minGeneration: user.generation + 1, until }, now)
       return true
     },

@@ -13,10 +13,13 @@ function toUser(row: Selectable<UsersTable>): UserRecord {
     passwordHash: row.password_hash,
     generation: row.generation,
     synthetic: row.synthetic === 1,
+    scopes: row.scopes === null ? null : JSON.parse(row.scopes),
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
   }
 }
+
+const listOrNull = (scopes: UserRecord['scopes']): string | null => (scopes === null ? null : JSON.stringify(scopes))
 
 export interface UserReads {
   readonly userById: OperationOf<UserStore['byId']>
@@ -52,29 +55,39 @@ export function userReads(compile: Compile): UserReads {
 export interface UserWrites {
   readonly addUser: OperationOf<UserStore['add']>
   readonly setPassword: OperationOf<UserStore['setPassword']>
+  readonly setScopes: OperationOf<UserStore['setScopes']>
   readonly rehashPassword: OperationOf<UserStore['rehashPassword']>
   readonly disableUser: OperationOf<UserStore['disable']>
 }
 
 export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
-  const insert = compile<Omit<UserRecord, 'synthetic'> & { readonly synthetic: number }>()((db, p) =>
-    db
-      .insertInto('users')
-      .values({
-        id: p('id'),
-        identifier: p('identifier'),
-        password_hash: p('passwordHash'),
-        generation: p('generation'),
-        synthetic: p('synthetic'),
-        created_at: p('createdAt'),
-        disabled_at: p('disabledAt'),
-      })
-      .onConflict((conflict) => conflict.doNothing()),
+  const insert = compile<Omit<UserRecord, 'synthetic' | 'scopes'> & { synthetic: number; scopes: string | null }>()(
+    (db, p) =>
+      db
+        .insertInto('users')
+        .values({
+          id: p('id'),
+          identifier: p('identifier'),
+          password_hash: p('passwordHash'),
+          generation: p('generation'),
+          synthetic: p('synthetic'),
+          scopes: p('scopes'),
+          created_at: p('createdAt'),
+          disabled_at: p('disabledAt'),
+        })
+        .onConflict((conflict) => conflict.doNothing()),
   )
   const setHash = compile<{ id: string; hash: string }>()((db, p) =>
     db
       .updateTable('users')
       .set((eb) => ({ password_hash: p('hash'), generation: eb('generation', '+', eb.lit(1)) }))
+      .where('id', '=', p('id'))
+      .returning('generation'),
+  )
+  const setScopes = compile<{ id: string; scopes: string | null }>()((db, p) =>
+    db
+      .updateTable('users')
+      .set((eb) => ({ scopes: p('scopes'), generation: eb('generation', '+', eb.lit(1)) }))
       .where('id', '=', p('id'))
       .returning('generation'),
   )
@@ -97,7 +110,8 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
   const sessionsOf = lockSessions(compile, 'user_id')
   return {
     *addUser(user) {
-      return (yield* run(insert, { ...user, synthetic: user.synthetic ? 1 : 0 })) === 1
+      const row = { ...user, synthetic: user.synthetic ? 1 : 0, scopes: listOrNull(user.scopes) }
+      return (yield* run(insert, row)) === 1
     },
     *setPassword(id, passwordHash, now, until) {
       // The account's row first: whoever opens a session at the same time waits for it, or is seen by the next statement.
@@ -105,6 +119,14 @@ export function userWrites(compile: Compile, revoke: Revoke): UserWrites {
       if (changed === undefined) return false
       yield* lock(sessionsOf, { id })
       yield* send(endOfUser, { id, reason: 'password_changed', now })
+      yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
+      return true
+    },
+    *setScopes(id, scopes, now, until) {
+      const changed = yield* first(setScopes, { id, scopes: listOrNull(scopes) })
+      if (changed === undefined) return false
+      yield* lock(sessionsOf, { id })
+      yield* send(endOfUser, { id, reason: 'permissions_changed', now })
       yield* revoke({ type: 'subject', id, minGeneration: changed.generation, until }, now)
       return true
     },

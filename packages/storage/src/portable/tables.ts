@@ -28,6 +28,7 @@ const columns: Columns = {
     password_hash: 'text',
     generation: 'whole',
     synthetic: 'whole',
+    scopes: 'text?',
     created_at: 'whole',
     disabled_at: 'whole?',
   },

@@ -173,8 +173,10 @@ export const migrations: readonly Migration[] = [
     `,
   },
   {
-    name: 'credentials',
+    name: 'credentials, scopes of users',
     sql: `
+      ALTER TABLE users ADD COLUMN scopes text;
+
       CREATE TABLE credential_store (
         id int8 PRIMARY KEY CHECK (id = 1),
         identity text NOT NULL

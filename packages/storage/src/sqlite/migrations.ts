@@ -174,8 +174,10 @@ export const migrations: readonly Migration[] = [
     `,
   },
   {
-    name: 'credentials',
+    name: 'credentials, scopes of users',
     sql: `
+      ALTER TABLE users ADD COLUMN scopes TEXT;
+
       CREATE TABLE credential_store (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         identity TEXT NOT NULL
