@@ -16,6 +16,10 @@ const names = [
   'refresh',
   'exchange',
   'websocket-memory',
+  'websocket-auth',
+  'websocket-revocation',
+  'websocket-reauth',
+  'websocket-flood',
 ]
 /** Fewer say nothing on a shared machine. */
 const leastRounds = 7

@@ -42,7 +42,7 @@ export async function openSocket(port, { index = 0, protocol } = {}) {
   const socket = connect({ port, host: '127.0.0.1', localAddress: addressOf(index), noDelay: true })
   socket.on('error', () => {})
   let seen = ''
-  /** @type {{ text: string, resolve: () => void } | undefined} */
+  /** @type {{ text: string, resolve: () => void, reject: (fault: Error) => void } | undefined} */
   let waiting
   const look = () => {
     if (waiting === undefined || !seen.includes(waiting.text)) return
@@ -56,10 +56,11 @@ export async function openSocket(port, { index = 0, protocol } = {}) {
     seen = `${seen}${chunk.toString('latin1')}`.slice(-4096)
     look()
   })
+  socket.once('close', () => waiting?.reject(new Error(`closed while ${JSON.stringify(waiting.text)} was waited for`)))
   const saw = (/** @type {string} */ text) =>
     new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
-      waiting = { text, resolve }
-      socket.once('close', () => reject(new Error(`closed while ${JSON.stringify(text)} was waited for`)))
+      waiting = { text, resolve, reject }
+      if (socket.destroyed) reject(new Error(`closed before ${JSON.stringify(text)}`))
       look()
     })
   const lines = [

@@ -124,4 +124,4 @@ const { port: controlPort } = await listen(async (request, response) => {
 })
 
 process.once('SIGTERM', () => process.exit(0))
-process.stdout.write(`${JSON.stringify({ port, controlPort, privatePem: key.privatePem })}\n`)
+process.stdout.write(`${JSON.stringify({ port, controlPort, pid: process.pid, privatePem: key.privatePem })}\n`)

@@ -17,6 +17,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   readonly options: CoreOptions<Scope>
   readonly limits: Limits
   readonly schedule: Schedule
+  readonly authRequired: string
   readonly handlers: Map<string, MessageHandler<Scope>> = new Map()
   readonly onConnection: ((connection: Connection<Scope>) => void)[] = []
   /** Oldest first, so that the first is the one to go. */
@@ -33,6 +34,8 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     this.options = options
     this.limits = options.limits
     this.schedule = new Schedule(options.clock)
+    const { authMs: deadlineMs, preAuthBytes: maxBytes } = options.limits
+    this.authRequired = JSON.stringify({ type: 'auth.required', v: 1, methods: ['bearer'], deadlineMs, maxBytes })
     this.#name = [...crypto.getRandomValues(new Uint8Array(6))]
       .map((byte) => byte.toString(36).padStart(2, '0'))
       .join('')

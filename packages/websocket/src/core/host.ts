@@ -11,6 +11,8 @@ export interface SessionHost<Scope extends string> {
   readonly options: CoreOptions<Scope>
   readonly limits: Limits
   readonly schedule: Schedule
+  /** The first frame of every socket. */
+  readonly authRequired: string
   readonly handlers: ReadonlyMap<string, MessageHandler<Scope>>
   readonly onConnection: readonly ((connection: Connection<Scope>) => void)[]
   nameOf(number: number): string

@@ -112,10 +112,7 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
 
   start(): void {
     this.#core.report({ type: 'state', sid: this.sid, to: 'pending' })
-    const { authMs: deadlineMs, preAuthBytes: maxBytes } = this.#core.limits
-    if (this.protocol === subprotocol && this.#isOurs) {
-      this.#write({ type: 'auth.required', v: 1, methods: ['bearer'], deadlineMs, maxBytes })
-    }
+    if (this.protocol === subprotocol && this.#isOurs) this.#transport.sendFrame(this.#core.authRequired)
     if (this.#core.speaks(this.protocol)) this.#plan()
     else this.#end('subprotocol')
   }
@@ -491,11 +488,6 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     return this.#state === 'ready' && this.sendFrame(JSON.stringify(frame))
   }
 
-  /** Without looking whether anybody is authenticated: for what comes before. */
-  #write(frame: object) {
-    this.#transport.sendFrame(JSON.stringify(frame))
-  }
-
   #sendError(id: string | undefined, code: string, retry: Retry, retryAfterMs?: number) {
     if (this.#isOurs) this.#send(errorFrame(id, code, retry, retryAfterMs))
   }
@@ -518,20 +510,14 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   /** Puts the next moment at which something has to be done into the schedule. */
   #plan() {
     const { authMs, sessionSeconds, verifyMs } = this.#core.limits
-    let next = Number.POSITIVE_INFINITY
-    const consider = (dueMs: number): void => {
-      if (dueMs > 0 && dueMs < next) next = dueMs
-    }
-    if (this.#verification !== undefined) consider(this.#verification.startMs + verifyMs)
+    let next = this.#openedMs + (this.#state === 'ready' ? sessionSeconds * 1000 : authMs)
+    if (this.#verification !== undefined) next = sooner(this.#verification.startMs + verifyMs, next)
     if (this.#state === 'ready') {
-      consider(this.#pingDueMs)
-      consider(this.#pongDueMs)
-      consider(this.#refreshDueMs)
-      consider(this.#slowDueMs)
-      consider(this.#extras?.leaveDueMs ?? 0)
-      consider(this.#openedMs + sessionSeconds * 1000)
-    } else {
-      consider(this.#openedMs + authMs)
+      next = sooner(this.#pingDueMs, next)
+      next = sooner(this.#pongDueMs, next)
+      next = sooner(this.#refreshDueMs, next)
+      next = sooner(this.#slowDueMs, next)
+      next = sooner(this.#extras?.leaveDueMs ?? 0, next)
     }
     this.#core.schedule.set(this, next)
   }
@@ -694,13 +680,14 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   /** The TCP connection is gone. */
   closed(code: number): void {
     if (this.#state === 'closed') return
-    const cause = causeOf(this.#closeCode)
     this.#enter('closed')
     this.#release()
     this.#core.schedule.remove(this)
     this.#core.forget(this)
     const { sid } = this
-    if (this.#dropped > 0) this.#core.report({ type: 'dropped', sid, cause, frames: this.#dropped })
+    if (this.#dropped > 0) {
+      this.#core.report({ type: 'dropped', sid, cause: causeOf(this.#closeCode), frames: this.#dropped })
+    }
     const isOurs = this.#closeCode !== 0
     this.#core.report({ type: 'closed', sid, code: isOurs ? this.#closeCode : code, by: isOurs ? 'server' : 'client' })
     for (const call of this.#extras?.onClose ?? []) this.#guarded(() => call(isOurs ? this.#closeCode : code))
@@ -709,7 +696,9 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
 
   #end(reason: CloseReason, retryAfterSeconds?: number) {
     if (retryAfterSeconds !== undefined && this.protocol === subprotocol && this.#state === 'verifying') {
-      this.#write(errorFrame(undefined, reason, 'backoff', retryAfterSeconds * 1000))
+      // Nobody is authenticated, so that `send` would not.
+      const frame = errorFrame(undefined, reason, 'backoff', retryAfterSeconds * 1000)
+      this.#transport.sendFrame(JSON.stringify(frame))
     }
     this.#shut(closeCodes[reason], reason)
   }
@@ -746,6 +735,11 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     this.#state = state
     this.#core.report({ type: 'state', sid: this.sid, from, to: state })
   }
+}
+
+/** @param dueMs 0 for never */
+function sooner(dueMs: number, next: number): number {
+  return dueMs > 0 && dueMs < next ? dueMs : next
 }
 
 function causeOf(code: number): DropCause {

@@ -130,10 +130,13 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
     if (fault !== undefined) return refuse(socket, fault.reason, fault.status)
     const address = addressGroup(request, proxyHops)
     if (!core.hasRoomFor(address)) return refuse(socket, 'pending_per_address', 429)
+    // The answer to the upgrade and our first frame leave together.
+    socket.cork()
     upgrades.handleUpgrade(request, socket, head, (accepted) => {
       accepted.listen(socket as TcpSocket, limits.preAuthBytes)
       accepted.begin(core.open(accepted, accepted.protocol, address))
     })
+    socket.uncork()
   }
 
   return {
