@@ -11,7 +11,7 @@ export interface Revocations {
   onChange(call: (added?: readonly RevocationEntry[]) => void): () => void
   /** How far the answers may be relied on now. @default always fresh */
   freshness?(): Freshness
-  /** Calls back when the level of freshness changes. The result stops that. */
+  /** Calls back when the level of freshness changes; without it, nobody who is watched ends as stale. The result stops that. */
   onFreshness?(call: (level: FreshnessLevel) => void): () => void
   /** Resolves with the first news. @default there are news from the start */
   whenReady?(): Promise<void>
