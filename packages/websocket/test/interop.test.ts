@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { atEnd, makeGuard, makeToken, seconds, serve, testRevocations } from './fixtures.ts'
 
@@ -81,6 +82,19 @@ async function serveAll() {
   return world
 }
 
+async function openPage(address: string): Promise<Page> {
+  const executablePath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'chromium'))
+    .find((file) => existsSync(file))
+  if (executablePath === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's.")
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
+  atEnd(() => browser.close())
+  const page = await browser.newPage()
+  await page.goto(address)
+  return page
+}
+
 const tokensOf = (sub: string) => [makeToken({ sub, scope: 'agents:read' }), makeToken({ sub, exp: seconds() + 900 })]
 
 describe("a stranger's client, written from PROTOCOL.md", () => {
@@ -91,15 +105,7 @@ describe("a stranger's client, written from PROTOCOL.md", () => {
 
   it('gets on in a browser', async () => {
     const { url, port } = await serveAll()
-    const executablePath = (process.env.PATH ?? '')
-      .split(delimiter)
-      .map((folder) => join(folder, 'chromium'))
-      .find((file) => existsSync(file))
-    if (executablePath === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's.")
-    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
-    atEnd(() => browser.close())
-    const page = await browser.newPage()
-    await page.goto(`http://127.0.0.1:${port}/`)
+    const page = await openPage(`http://127.0.0.1:${port}/`)
     const inPage = (protocol: string | null, sub: string): Promise<unknown[]> =>
       page.evaluate(
         `(${strangersClient})(${JSON.stringify(url)}, ${JSON.stringify(tokensOf(sub))}, ${JSON.stringify(protocol)} ?? undefined)`,
@@ -118,4 +124,25 @@ describe("a stranger's client, written from PROTOCOL.md", () => {
     expect(await codeOf('hello', '["wsauth.v9"]')).toBe(4406)
     expect(await codeOf(`{"type":"auth","token":"${'x'.repeat(9000)}"}`, '[]')).toBe(4413)
   })
+})
+
+it('has a client that runs in a page as it is built, under the strictest policy', async () => {
+  const { server, port, sockets } = await serve({ messages: { echo: 'token' } })
+  sockets.on('echo', ({ data, reply }) => void reply({ type: 'echoed', data }))
+  const dist = fileURLToPath(new URL('../dist', import.meta.url))
+  const script = `
+    import { connect } from '/dist/client/index.js'
+    const socket = connect('/ws', { getToken: async () => (await fetch('/token')).text() })
+    globalThis.answer = socket.request('echo', { from: 'a page' })`
+  server.removeAllListeners('request').on('request', (request, response) => {
+    response.setHeader('Content-Security-Policy', "default-src 'none'; script-src 'self'; connect-src 'self'")
+    const path = request.url ?? ''
+    const isPage = path === '/'
+    response.setHeader('Content-Type', isPage ? 'text/html' : 'text/javascript')
+    if (isPage) response.end('<script type=module src=/page.js></script>')
+    else if (path === '/token') response.end(makeToken())
+    else response.end(path === '/page.js' ? script : readFileSync(join(dist, path.replace(/^\/dist/, ''))))
+  })
+  const page = await openPage(`http://127.0.0.1:${port}/`)
+  expect(await page.evaluate('globalThis.answer')).toEqual({ from: 'a page' })
 })

@@ -9,7 +9,7 @@ import { parseSync } from 'oxc-parser'
 import { rolldown } from 'rolldown'
 import { filesBelow, importsOf, shown, walk, workspacesOf } from '../tree.mjs'
 
-const neutral = ['tokens', 'revocation', 'guard', 'consumers', 'token-source', 'cutover']
+const neutral = ['tokens', 'revocation', 'guard', 'consumers', 'token-source', 'cutover', 'websocket']
 const nodeGlobals = new Set(['Buffer', 'process', 'global', 'require', '__dirname', '__filename', 'setImmediate'])
 const builtins = new Set(builtinModules)
 
