@@ -90,13 +90,22 @@ it('ends every session that opens while its account ends', { timeout: 60_000 }, 
 })
 
 it('ends sessions by user and by client at once, and refreshes meanwhile', { timeout: 60_000 }, async () => {
-  const { databases } = await instances(2)
+  const { schema, databases } = await instances(2)
   const [one, two] = databases.map(({ stores }) => stores.issuer)
   const ids = Array.from({ length: 20 }, (_, i) => `${i}`)
   await Promise.all(ids.map((id) => one?.sessions.open(opening(id))))
+  // Both meet in the middle: in two orders, each would then hold what the other one wants.
+  const blocker = await connect()
+  await blocker.query('BEGIN')
+  await blocker.query(`SELECT FROM ${schema}.sessions WHERE id = '15' FOR UPDATE`)
+  const ends = [one?.users.disable('ada', NOW, UNTIL), two?.clients.disable('web', NOW, UNTIL)]
+  const waiting = `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+    WHERE NOT granted AND datname = current_database()
+    UNION ALL SELECT FROM pg_locks WHERE NOT granted AND database IS NULL`
+  await expect.poll(async () => (await blocker.query(waiting)).rowCount).toBeGreaterThanOrEqual(2)
+  await blocker.query('COMMIT')
   const outcomes = await Promise.all([
-    one?.users.disable('ada', NOW, UNTIL),
-    two?.clients.disable('web', NOW, UNTIL),
+    ...ends,
     ...ids.map((id) => two?.sessions.rotate(rotation(id, `${id}/0`, `${id}/1`))),
   ])
   expect(databases.map((one) => one.statistics().retries)).toEqual([0, 0])
