@@ -8,6 +8,8 @@ import { demoPolicy } from '@countersign/keys'
 import { createDataDir, loadConfig, startTokenService } from '@countersign/server'
 import { startAgentApi } from '@countersign-apps/agent-api'
 import { consumers } from '@countersign-apps/token-service/consumers'
+import { startServer } from '@countersign-tooling/postgres'
+import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { Surprise } from './walk.ts'
 
@@ -78,12 +80,29 @@ async function emptyFolder(dataDir: string | undefined): Promise<{ readonly dir:
   return { dir, remove: false }
 }
 
+/** @throws Surprise when there is no PostgreSQL on this machine to start */
+async function openDatabase(
+  postgres: TourArguments['postgres'],
+): Promise<{ readonly url: string; end(): Promise<void> } | undefined> {
+  if (postgres === undefined) return undefined
+  if (postgres !== 'own') return { url: postgres.url, end: async () => undefined }
+  try {
+    const server = await startServer({ durable: true })
+    return { url: server.url(), end: () => server.end() }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Surprise(`no PostgreSQL server could be started: ${why}
+Or give the address of one: --database-url URL`)
+  }
+}
+
 /**
  * Starts the token service and the agent API on loopback, with the `demo` rotation policy, so that a whole rotation takes
  * seconds. The configuration is written to a file, so that `countersign … --config FILE` works beside it.
  */
-export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
+export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dataDir' | 'postgres'>): Promise<Fleet> {
   const { dir, remove } = await emptyFolder(dataDir)
+  const database = await openDatabase(postgres)
   const issuerPort = await portNear(preferredPorts.issuer)
   const issuer = `http://127.0.0.1:${issuerPort}`
   const configFile = join(dir, 'countersign.config.json')
@@ -95,6 +114,7 @@ export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
     keys: { policy: 'demo' },
     metrics: { port: await portNear(preferredPorts.metrics) },
     log: { level: 'debug' },
+    ...(database === undefined ? {} : { database: database.url }),
   }
   await writeFile(configFile, `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o600 })
 
@@ -105,6 +125,7 @@ export async function startFleet(dataDir: string | undefined): Promise<Fleet> {
   const parts: { close(): Promise<void> }[] = []
   const close = async (): Promise<void> => {
     for (const part of parts.splice(0).reverse()) await part.close()
+    await database?.end()
     log.end()
     await finished(log)
     if (remove) await rm(dir, { recursive: true, force: true })

@@ -32,7 +32,7 @@ async function tour(options: TourArguments): Promise<number> {
   // With --json stdout is for the object alone.
   const out = options.json ? process.stderr : process.stdout
   out.write('\n  Countersign: the tour. Everything runs on loopback; every line is a real request.\n\n')
-  const fleet = await startFleet(options.dataDir)
+  const fleet = await startFleet(options)
   try {
     const walked = walk(fleet, steps, (result) => out.write(`${stepLine(result)}\n`), stop)
     const results = stop.aborted ? 'stopped' : await Promise.race([walked, stopped])

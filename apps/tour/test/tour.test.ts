@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCanary } from '@countersign/observability/testing'
+import { createDatabase } from '@countersign-tooling/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readArguments } from '../src/arguments.ts'
 import { startFleet } from '../src/fleet.ts'
@@ -39,10 +40,10 @@ function tour(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return { child, ended, printed: () => stdout }
 }
 
-describe('the tour', () => {
+describe('the tour', { timeout: 60_000 }, () => {
   it('walks every step as it should, and lets no secret into logs, metrics or the audit log', async () => {
     const canary = createCanary()
-    const fleet = await startFleet(join(dir, 'data'))
+    const fleet = await startFleet({ dataDir: join(dir, 'data'), postgres: undefined })
     try {
       const results = await walk(fleet, steps, (result) => canary.see(`step ${result.name}`, result))
       expect(results.filter((result) => !result.ok)).toEqual([])
@@ -78,9 +79,24 @@ describe('the tour', () => {
     expect(Object.keys(result.addresses)).toEqual(expect.arrayContaining(['issuer', 'agent-api', 'metrics', 'cmux']))
   })
 
+  it('walks the same on PostgreSQL', async () => {
+    const { url } = await createDatabase()
+    const { code, stdout, stderr } = await tour([
+      '--once',
+      '--json',
+      '--data',
+      join(dir, 'data'),
+      '--database-url',
+      url,
+    ]).ended
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout).steps).toHaveLength(steps.length)
+    expect(await readdir(join(dir, 'data', 'data'))).not.toContain('countersign.db')
+  })
+
   it('stays up until Ctrl-C, and ends with 0', async () => {
     const { child, ended, printed } = tour(['--json', '--data', join(dir, 'data')])
-    await expect.poll(printed, { timeout: 20_000 }).toContain('"ok":true')
+    await expect.poll(printed, { timeout: 40_000 }).toContain('"ok":true')
     const { addresses } = JSON.parse(printed())
     expect((await get(`${addresses.issuer}/readyz`)).status).toBe(200)
     child.kill('SIGINT')
@@ -90,7 +106,7 @@ describe('the tour', () => {
 
   it('that is stopped in the middle ends soon, says nothing of the rest, and leaves nothing behind', async () => {
     const { child, ended, printed } = tour([], { TMPDIR: dir })
-    await expect.poll(printed, { timeout: 20_000 }).toContain('the service is ready')
+    await expect.poll(printed, { timeout: 40_000 }).toContain('the service is ready')
     expect(await readdir(dir)).toHaveLength(1)
     // A terminal that closes tells more than once.
     child.kill('SIGHUP')
@@ -135,6 +151,16 @@ describe('a walk', () => {
 })
 
 it('reads its arguments', () => {
-  expect(readArguments(['--once', '--data', 'x'])).toEqual({ once: true, json: false, dataDir: 'x', help: false })
+  expect(readArguments(['--once', '--data', 'x'])).toEqual({
+    once: true,
+    json: false,
+    dataDir: 'x',
+    postgres: undefined,
+    help: false,
+  })
+  expect(readArguments(['--postgres']).postgres).toBe('own')
+  expect(readArguments(['--database-url', 'postgres://a@b/c']).postgres).toEqual({ url: 'postgres://a@b/c' })
+  expect(() => readArguments(['--postgres', '--database-url', 'postgres://a@b/c'])).toThrow(TypeError)
+  expect(() => readArguments(['--database-url', 'mysql://a@b/c'])).toThrow(TypeError)
   expect(() => readArguments(['now'])).toThrow(TypeError)
 })
