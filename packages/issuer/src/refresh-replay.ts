@@ -1,5 +1,4 @@
-import { createHmac } from 'node:crypto'
-import { randomText, refreshTokenPrefix } from './random.ts'
+import { randomText, refreshTokenPrefix, sha256 } from './random.ts'
 
 /** How long a client whose answer was lost may ask again with the token that it has. */
 export const replaySeconds = 10
@@ -14,7 +13,8 @@ export function newSalt(): string {
 }
 
 /**
- * The successor of a refresh token: HMAC-SHA-256 under that token, of a fresh salt.
+ * The successor of a refresh token: derived from that token and a fresh salt, by the one-step derivation of NIST SP 800-56C
+ * (section 4, SHA-256; the counter, the secret, then what is bound to it, all of one length each time).
  *
  * Only hashes of refresh tokens are stored, yet who asks again in time must get the same successor. So the salt rests
  * beside the spent token for a few seconds. Without the token it tells nothing; and the token tells nothing about what came
@@ -24,6 +24,5 @@ export function newSalt(): string {
  */
 export function successorOf(presented: string, sessionId: string, salt: string): string {
   if (!saltShape.test(salt)) throw new Error('what the store keeps for a repeated refresh is no salt')
-  const made = createHmac('sha256', presented).update(`${info}\n${sessionId}\n${salt}`).digest('base64url')
-  return refreshTokenPrefix + made
+  return refreshTokenPrefix + sha256(`\0\0\0\x01${presented}${info}\n${sessionId}\n${salt}`)
 }
