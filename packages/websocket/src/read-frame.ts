@@ -34,7 +34,7 @@ function isName(value: unknown): value is string {
 
 /** Two members of one name are read differently by different parsers, so that such a frame has no meaning. */
 function isShapely(json: string, maxDepth: number): boolean {
-  const names: string[] = []
+  const names = new Set<string>()
   let depth = 0
   let expectsName = false
   for (let index = 0; index < json.length; index += 1) {
@@ -44,8 +44,8 @@ function isShapely(json: string, maxDepth: number): boolean {
         index = endOfString(json, index)
         if (depth !== 1 || !expectsName) break
         const name = nameOf(json.slice(start, index + 1))
-        if (names.includes(name)) return false
-        names.push(name)
+        if (names.has(name)) return false
+        names.add(name)
         expectsName = false
         break
       }

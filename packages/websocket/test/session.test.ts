@@ -213,6 +213,27 @@ describe('ready', () => {
     expect(transport.closeCode).toBe(4400)
   })
 
+  it('takes thousands of members that nobody knows as quickly as others, and finds the one that came twice', async () => {
+    const { core, ready } = coreWorld()
+    let got = 0
+    core.handlers.set('hello', () => {
+      got += 1
+    })
+    const { session, transport } = await ready()
+    const many = Array.from({ length: 8000 }, (_, index) => `"k${index}":1`).join(',')
+    for (let index = 0; index < 20; index += 1) session.receiveText(`{"type":"hello",${many}}`)
+    expect([got, transport.closeCode]).toEqual([20, undefined])
+    session.receiveText(`{"type":"hello",${many},"k7":1}`)
+    expect([got, transport.closeCode]).toEqual([20, 4400])
+  })
+
+  it('closes a peer that pings and never reads', async () => {
+    const { session, transport } = await coreWorld().ready()
+    transport.unsent = 5_000_000
+    session.receivePing(new Uint8Array(100))
+    expect(transport.closeCode).toBe(4462)
+  })
+
   it('closes at bytes where types are declared', async () => {
     const { session, transport } = await coreWorld().ready()
     session.receiveBinary(new Uint8Array([1]))
@@ -730,6 +751,14 @@ describe('leaving', () => {
       session.closed(1006)
     }
     await closed
+  })
+
+  it('ends for whoever asks twice', async () => {
+    const { ready, core } = coreWorld()
+    const { session } = await ready()
+    const both = Promise.all([core.close(0, 0), core.close(0, 0)])
+    session.closed(1001)
+    await both
   })
 
   it('waits for the grace time only', async () => {

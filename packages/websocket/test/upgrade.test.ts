@@ -86,6 +86,7 @@ describe('an upgrade', () => {
     { messages: { auth: ['chat:write'] } as const },
     { messages: { 'auth.more': ['chat:write'] } as const },
     { messages: { a: [] } as never },
+    { envelopes: { 'wsauth.v1': { readToken: () => 'x' } } },
     { messages: { a: ['chat:wirte'] } as never },
   ])('cannot be set up with %j', (options) => {
     expect(() => webSocketAuth({ guard: makeGuard(), ...options } as never)).toThrow(

@@ -29,6 +29,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   readonly #name: string
   #opened = 0
   #whenEmpty: (() => void) | undefined
+  #gone: Promise<void> | undefined
 
   constructor(options: CoreOptions<Scope>) {
     this.options = options
@@ -144,11 +145,11 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   /** Lets messages under way end, says 1001 to everybody, and resolves when every TCP connection is gone. */
   async close(graceMs: number, spreadMs: number): Promise<void> {
     const { random } = this.options
-    const gone = new Promise<void>((resolve) => {
+    this.#gone ??= new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
     for (const session of [...this.#sessions]) session.leave(graceMs, Math.floor(random() * spreadMs))
-    if (this.#sessions.size > 0) await gone
+    if (this.#sessions.size > 0) await this.#gone
     this.schedule.clear()
   }
 }

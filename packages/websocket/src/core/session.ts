@@ -136,7 +136,9 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
 
   receivePing(data: Uint8Array): void {
     // Before authentication nothing is answered, and nothing extends the deadline.
-    if (this.#state === 'ready' && this.#takeAllowance()) this.#transport.sendPong(data)
+    if (this.#state !== 'ready' || !this.#takeAllowance()) return
+    this.#transport.sendPong(data)
+    this.#lookAtBuffer()
   }
 
   receivePong(): void {
@@ -244,12 +246,8 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
     const { principal } = this
     const scopes = this.#core.options.messages?.get(type)
     const handler = this.#core.handlers.get(type)
-    if (!this.#core.permits(principal)) return this.#principalIsOver()
-    if (scopes === undefined || handler === undefined) return this.#sendError(id, 'unknown_type', 'never')
-    if (!this.#core.permits(principal, scopes)) {
-      return scopes.every((scope) => principal.scopes.has(scope))
-        ? this.#sendError(id, 'unavailable', 'backoff', unavailableRetryMs)
-        : this.#sendError(id, 'insufficient_scope', 'never')
+    if (scopes === undefined || handler === undefined || !this.#core.permits(principal, scopes)) {
+      return this.#deny(principal, scopes, handler === undefined, id)
     }
     let work: void | Promise<void>
     try {
@@ -277,6 +275,16 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
         this.#handled()
       },
     )
+  }
+
+  /** Says why a message does not reach its handler; the end of the principal is more than that. */
+  #deny(principal: Principal, scopes: readonly Scope[] | undefined, isUnknown: boolean, id: string | undefined) {
+    if (!this.#core.permits(principal)) return this.#principalIsOver()
+    if (scopes === undefined || isUnknown) return this.#sendError(id, 'unknown_type', 'never')
+    const hasScopes = scopes.every((scope) => principal.scopes.has(scope))
+    // Whoever has them is kept waiting by late revocation news.
+    if (hasScopes) this.#sendError(id, 'unavailable', 'backoff', unavailableRetryMs)
+    else this.#sendError(id, 'insufficient_scope', 'never')
   }
 
   #handled() {

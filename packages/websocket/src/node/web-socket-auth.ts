@@ -11,6 +11,7 @@ import { chooseLimits, type Limits } from '../core/limits.ts'
 import { checkType } from '../core/message-type.ts'
 import type { Envelope } from '../core/options.ts'
 import { WebSocketError } from '../errors.ts'
+import { subprotocol } from '../frames.ts'
 import { systemClock } from '../system-clock.ts'
 import { addressGroup } from './address.ts'
 import { mountUpgrades, type UpgradeServer } from './mounts.ts'
@@ -94,6 +95,9 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
   const { refresh = true, proxyHops = 0 } = options
   if (!Number.isInteger(proxyHops) || proxyHops < 0 || proxyHops > 16) {
     throw new WebSocketError('bad_option', '`proxyHops` must be a whole number from 0 to 16.')
+  }
+  if (options.envelopes !== undefined && Object.hasOwn(options.envelopes, subprotocol)) {
+    throw new WebSocketError('bad_option', `\`envelopes\` cannot have ${subprotocol}, which is spoken here.`)
   }
   const rules = { origins: parseOrigins(options.origins), hosts: parseHosts(options.hosts), proxyHops }
   const limits = chooseLimits(options.limits)
