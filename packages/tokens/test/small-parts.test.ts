@@ -3,6 +3,7 @@ import { problemOf } from '../src/fetch-contract.ts'
 import type { PublicJwk } from '../src/index.ts'
 import { isLoopbackHost } from '../src/insecure.ts'
 import { freshSeconds } from '../src/internal/max-age.ts'
+import { readKeySet } from '../src/internal/read-key-set.ts'
 import { readableText } from '../src/internal/readable-text.ts'
 import { RecentNames } from '../src/internal/recent-names.ts'
 import { scopeSet } from '../src/internal/scope-sets.ts'
@@ -89,6 +90,30 @@ describe('readableText', () => {
     [`${base64url([1])}.e30`, 'header.0', undefined],
   ])('of %j at %j is %j', (text, where, shown) => {
     expect(readableText(text, where)).toBe(shown)
+  })
+})
+
+describe('readKeySet', () => {
+  const { jwk } = ed25519Key()
+  const many = (count: number): string =>
+    JSON.stringify({ keys: Array.from({ length: count }, (_, index) => ({ ...jwk, kid: `k${index}` })) })
+
+  it('takes 32 keys and not one more', () => {
+    expect(readKeySet(many(32), new Map())).toMatchObject({ ok: true, skipped: 0, keys: { size: 32 } })
+    expect(readKeySet(many(33), new Map())).toEqual({ ok: false, reason: 'too_many_keys' })
+  })
+
+  it('knows a key again, whatever else is said of it, and not under another one’s id', () => {
+    const first = readKeySet(many(2), new Map())
+    if (!first.ok) throw new Error('no set')
+    const text = JSON.stringify({
+      keys: [{ x5t: 'new', ...jwk, kid: 'k1' }, { ...ed25519Key().jwk, kid: 'k0' }, { kid: 7 }],
+    })
+    const second = readKeySet(text, first.keys)
+    if (!second.ok) throw new Error('no set')
+    expect(second.skipped).toBe(1)
+    expect(second.keys.get('k1')?.key).toBe(first.keys.get('k1')?.key)
+    expect(second.keys.get('k0')?.key).not.toBe(first.keys.get('k0')?.key)
   })
 })
 

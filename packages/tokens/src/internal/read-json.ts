@@ -7,7 +7,7 @@ const stringToken = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"
 const literalToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
 function fail(): never {
-  throw new SyntaxError('This is not strict JSON.')
+  throw new SyntaxError()
 }
 
 /** One text being read (RFC 8259), strictly. */
@@ -26,10 +26,10 @@ class JsonReader {
     return value
   }
 
-  #take(pattern: RegExp): string | undefined {
+  #take(pattern: RegExp): string {
     pattern.lastIndex = this.#at
-    const found = pattern.exec(this.#text)?.[0]
-    if (found !== undefined) this.#at += found.length
+    const found = pattern.exec(this.#text)?.[0] ?? fail()
+    this.#at += found.length
     return found
   }
 
@@ -43,9 +43,7 @@ class JsonReader {
   }
 
   #string(): string {
-    const token = this.#take(stringToken)
-    if (token === undefined) fail()
-    return JSON.parse(token) as string
+    return JSON.parse(this.#take(stringToken)) as string
   }
 
   #count(): void {
@@ -56,9 +54,7 @@ class JsonReader {
     if (this.#takes('{')) return this.#object(depth)
     if (this.#takes('[')) return this.#array(depth)
     if (this.#text[this.#at] === '"') return this.#string()
-    const literal = this.#take(literalToken)
-    if (literal === undefined) fail()
-    return JSON.parse(literal)
+    return JSON.parse(this.#take(literalToken))
   }
 
   #object(depth: number): object {
