@@ -3,6 +3,7 @@
 // usage: run.mjs [--force] [--concurrency N] [--files GLOB] tokens|guard
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isConsidered, mayBeKept, scoreOf, table } from './score.mjs'
@@ -34,7 +35,9 @@ mkdirSync(here('results'), { recursive: true })
 const incrementalFile = here(`results/${name}.incremental.json`)
 if (existsSync(incrementalFile)) {
   const report = JSON.parse(readFileSync(incrementalFile, 'utf8'))
-  for (const file of Object.values(report.files)) file.mutants = file.mutants.filter(mayBeKept)
+  for (const [path, file] of Object.entries(report.files)) {
+    if (matchesGlob(path, values.files ?? '**')) file.mutants = file.mutants.filter(mayBeKept)
+  }
   writeFileSync(incrementalFile, JSON.stringify(report))
 }
 const results = await new Stryker({
