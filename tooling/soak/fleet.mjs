@@ -9,7 +9,7 @@ import { createDataDir, openTokenService, resolveConfig } from '@countersign/ser
 
 export const password = 'correct horse battery staple'
 
-const input = {
+const usual = {
   issuer: 'http://127.0.0.1:4600',
   port: 0,
   metrics: false,
@@ -18,8 +18,12 @@ const input = {
   },
 }
 
-/** A new installation with the user `ada` and the client `web`. */
-export async function install() {
+/**
+ * A new installation with the user `ada` and the client `web`.
+ * @param {Record<string, unknown>} [change] of the configuration
+ */
+export async function install(change = {}) {
+  const input = { ...usual, ...change }
   const dir = await mkdtemp(join(tmpdir(), 'countersign-soak-'))
   const config = await resolveConfig(input, { baseDir: dir })
   await createDataDir(config)
@@ -35,8 +39,8 @@ export async function install() {
     config,
     operator,
     /** Starts a process that serves. */
-    async serve() {
-      const child = fork(new URL('./serve.mjs', import.meta.url), [JSON.stringify(input), dir])
+    async serve(port = 0) {
+      const child = fork(new URL('./serve.mjs', import.meta.url), [JSON.stringify({ ...input, port }), dir])
       const [{ url }] = await Promise.race([
         once(child, 'message'),
         once(child, 'exit').then(() => Promise.reject(new Error('the service ended before it listened'))),
@@ -48,6 +52,14 @@ export async function install() {
       await rm(dir, { recursive: true })
     },
   }
+}
+
+/** Ends a service as its supervisor would. @param {import('node:child_process').ChildProcess} child */
+export async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.disconnect()
+  await ended
 }
 
 /** @param {{ kill(signal: string): unknown, exitCode: number | null, signalCode: string | null }} child */

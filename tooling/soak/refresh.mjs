@@ -1,10 +1,14 @@
 // 50 refreshes of one token at once, half of them on each of two processes, many rounds: every round ends with one
 // successor, and the session is alive after the last.
 
+import { parseArgs } from 'node:util'
+import { startServer } from '@countersign-tooling/postgres'
 import { install, kill, refresh, signIn } from './fleet.mjs'
 
-const rounds = Number(process.argv[2] ?? 100)
-const fleet = await install()
+const { values, positionals } = parseArgs({ options: { postgres: { type: 'boolean' } }, allowPositionals: true })
+const rounds = Number(positionals[0] ?? 100)
+const postgres = values.postgres === true ? await startServer({ durable: true }) : undefined
+const fleet = await install(postgres === undefined ? {} : { database: postgres.url() })
 const servers = [await fleet.serve(), await fleet.serve()]
 let token = (await signIn(servers[0].url)).refresh_token
 let slowestMs = 0
@@ -25,6 +29,7 @@ const sessions = await fleet.operator.issuer.sessions.list('ada')
 if (sessions.length !== 1 || sessions[0]?.endedAt !== null) broken.push('the session did not survive')
 for (const { child } of servers) await kill(child)
 await fleet.remove()
+await postgres?.end()
 for (const fault of broken) console.error(fault)
 console.log(`${rounds} rounds of 50 refreshes on 2 processes; slowest round ${slowestMs.toFixed(0)} ms`)
 process.exit(broken.length === 0 ? 0 : 1)
