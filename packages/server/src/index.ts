@@ -7,7 +7,7 @@ export {
   type TokenServiceConfig,
 } from './config.ts'
 export { type CopyOptions, copyServiceDatabase, planServiceCopy } from './copy-database.ts'
-export { createDataDir } from './data-dir.ts'
+export { createDataDir, type DataDirOptions } from './data-dir.ts'
 export { httpLimits, type ListeningServer, type ListenOptions, listen, type RequestHandler } from './http-server.ts'
 export { kekOf } from './kek-of.ts'
 export { configFileNames, findConfigFile, type LoadConfigOptions, loadConfig } from './load-config.ts'

@@ -23,6 +23,10 @@ export interface TokenServiceParts {
   readonly rings: readonly KeyRing[]
   /** Signs the revocation feed, and nothing else. */
   readonly feedRing: KeyRing
+  /** Where `@countersign/credentials` keeps what it seals. */
+  readonly credentialStore: ServiceDatabase['stores']['credentials']
+  /** What the signing keys are sealed under. */
+  readonly kek: KekSource
   /** Reads and writes the store for real. @throws StorageError why it cannot */
   check(): Promise<void>
   close(): Promise<void>
@@ -42,6 +46,8 @@ export interface OpenOptions {
   /** @default the machine's clock */
   readonly clock?: Clock
   readonly limits?: IssuerLimits
+  /** The key-encryption key, in place of the configuration's file, which need not be there then. @default the file */
+  readonly kek?: KekSource
   /** Whether client records are remembered for up to 250 ms, as a busy service wants it. @default false */
   readonly rememberClients?: boolean
 }
@@ -54,11 +60,11 @@ export interface OpenOptions {
  * ObservabilityError of the parts
  */
 export async function openTokenService(config: ResolvedConfig, options: OpenOptions = {}): Promise<TokenServiceParts> {
-  await requireDataDir(config)
+  await requireDataDir(config, { kek: options.kek === undefined ? 'file' : 'given' })
   const { report } = options
   const opened = createUndoStack()
   try {
-    const kek = kekOf(config)
+    const kek = options.kek ?? kekOf(config)
     const audit = await openAuditLog(config.auditFile, report === undefined ? {} : { onEvent: report.audit })
     opened.push(() => audit.close())
     const database = await openDatabase(config, options)
@@ -97,6 +103,8 @@ export async function openTokenService(config: ResolvedConfig, options: OpenOpti
       issuer,
       rings,
       feedRing,
+      credentialStore: database.stores.credentials,
+      kek,
       check: () => database.check(),
       close: () => opened.undo(),
     }
