@@ -41,7 +41,10 @@ const arrows = {
     ],
     ...['keys', 'credentials', 'issuer', 'clerk-convex', 'storage', 'observability'],
   ],
-  embedded: ['server', 'guard', 'express', 'websocket', 'credentials'],
+  embedded: [
+    ...['server', 'guard', 'express', 'websocket', 'credentials', 'sealing', 'tokens', 'issuer'],
+    'observability (types)',
+  ],
   testkit: ['*'],
   cli: ['*'],
 }

@@ -1,0 +1,57 @@
+import type { OwnedCredentials } from '@countersign/credentials'
+import type { ExpressAuth, ExpressAuthOptions } from '@countersign/express'
+import type { Guard } from '@countersign/guard'
+import type { WebSocketAuth, WebSocketAuthOptions } from '@countersign/websocket/server'
+import type { Machines, ModuleUsers, NewApiKey, NewMachine } from './accounts.ts'
+import type { DefaultScope } from './config.ts'
+import type { ProtectedHandler, ProtectOptions } from './protect.ts'
+import type { AuthResult } from './results.ts'
+import type { TokenPayload } from './token-payload.ts'
+
+export interface AuthenticateOptions<Scope extends string> {
+  /** Asks for less than all. */
+  readonly scopes?: readonly Scope[]
+  /** Where the attempt comes from, if it comes over a network: failures are then counted by it, too. */
+  readonly address?: string
+}
+
+/** All of authentication in one process, over one directory. Every method but `hasPermission` rejects once it is closed. */
+export interface AuthModule<Scope extends string = DefaultScope> {
+  /**
+   * A user's name and password; a client's, or an API key's, id or name and its secret. Says nothing about which of both
+   * was wrong. Five failures a minute, then a growing pause.
+   */
+  authenticate(identifier: string, secret: string, options?: AuthenticateOptions<Scope>): Promise<AuthResult>
+  /**
+   * What the token says; null when it is altered, over, revoked, or another's.
+   * @throws AuthModuleError `unavailable` when that cannot be decided
+   */
+  validateToken(token: string): Promise<TokenPayload<Scope> | null>
+  /** A new pair for a refresh token, which is good for one use: a second use ends the session, of whoever it was. */
+  refreshToken(refreshToken: string): Promise<AuthResult>
+  /** Ends the session of a refresh token or a user's token, with every token of it. @returns false if there was none */
+  signOut(token: string): Promise<boolean>
+  /** Whether a payload of `validateToken` has the scope. */
+  hasPermission(payload: TokenPayload<Scope>, requiredScope: Scope): boolean
+  /** Sealed, and durable when it resolves. Of the owner `module`. @throws CredentialsError */
+  storeCredential(identifier: string, data: Uint8Array): Promise<void>
+  /** In bytes of the caller's own; null when there is none. @throws CredentialsError */
+  getCredential(identifier: string): Promise<Uint8Array | null>
+  /** Of another owner, such as a user. @throws CredentialsError `name_invalid` */
+  credentials(owner: string): OwnedCredentials
+  readonly users: ModuleUsers<Scope>
+  readonly clients: Machines<NewMachine<Scope>>
+  readonly apiKeys: Machines<NewApiKey<Scope>>
+  /** What the adapters below rest on. */
+  readonly guard: Guard<Scope>
+  /** Middleware for Express 5, which has to be installed. */
+  express(options?: ExpressAuthOptions): ExpressAuth<Scope>
+  /** Closed with the module, at the latest. */
+  webSocket<const Type extends string = never>(
+    options?: Omit<WebSocketAuthOptions<Scope, Type>, 'guard'>,
+  ): WebSocketAuth<Scope, Type>
+  /** A handler of the web's `Request` behind a scope: 401 `Invalid token`, 403 `Insufficient permissions`. */
+  protect(handler: ProtectedHandler<Scope>, options: ProtectOptions<Scope>): (request: Request) => Promise<Response>
+  /** Lets what runs end, closes sockets and files. Any number of times. */
+  close(): Promise<void>
+}

@@ -1,0 +1,21 @@
+export type {
+  Machine,
+  Machines,
+  ModuleUser,
+  ModuleUsers,
+  NewApiKey,
+  NewMachine,
+} from './accounts.ts'
+export type { AuthenticateOptions, AuthModule } from './auth-module.ts'
+export type { AuthConfig, AuthModuleEvent, DefaultScope, ScopeProperties } from './config.ts'
+export { createAuthModule } from './create-auth-module.ts'
+export {
+  AuthModuleError,
+  type AuthModuleErrorCode,
+  authModuleErrorCodes,
+  authModuleRemedies,
+  isAuthModuleError,
+} from './errors.ts'
+export type { ProtectedHandler, ProtectOptions } from './protect.ts'
+export type { AuthFailure, AuthRefused, AuthResult, AuthSuccess } from './results.ts'
+export type { TokenPayload } from './token-payload.ts'

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, it, onTestFinished } from 'vitest'
+import { secretKey, surroundings } from './fixture.ts'
+
+const around = surroundings()
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const textOf = (data: Uint8Array | null): string | undefined =>
+  data === null ? undefined : Buffer.from(data).toString()
+
+it('keeps a secret under its name, and gives it back in bytes of the caller’s own', async () => {
+  const auth = await around.open()
+  expect(await auth.getCredential('github')).toBeNull()
+  await auth.storeCredential('github', bytes('ghp_1'))
+  await auth.storeCredential('github', bytes('ghp_2'))
+  const found = await auth.getCredential('github')
+  expect(textOf(found)).toBe('ghp_2')
+  found?.fill(0)
+  expect(textOf(await auth.getCredential('github'))).toBe('ghp_2')
+})
+
+it('keeps the secrets of owners apart', async () => {
+  const auth = await around.open()
+  await auth.storeCredential('github', bytes('of the module'))
+  await auth.credentials('ada').put('github', bytes('of ada'))
+  expect(textOf(await auth.getCredential('github'))).toBe('of the module')
+  expect(textOf((await auth.credentials('ada').get('github')) ?? null)).toBe('of ada')
+  expect(await auth.credentials('grace').list()).toEqual([])
+  expect(await auth.credentials('module').remove('github')).toBe(true)
+  expect(await auth.getCredential('github')).toBeNull()
+})
+
+it('writes nothing of a secret to the disk in plain', async () => {
+  const auth = await around.open()
+  await auth.storeCredential('github', bytes('a-secret-that-can-be-found'))
+  await auth.users.add('ada', 'a-password-that-can-be-found')
+  const { secret } = await auth.apiKeys.create('ci')
+  for (const name of await readdir(around.dataDir)) {
+    const content = await readFile(join(around.dataDir, name), 'latin1')
+    for (const plain of ['can-be-found', secret]) expect(content.includes(plain), name).toBe(false)
+  }
+})
+
+it('refuses what is no name, and what is no secret', async () => {
+  const auth = await around.open()
+  for (const name of ['', '..', '../../etc/passwd', 'a/b', 'a\0b', 'a'.repeat(257)]) {
+    await expect(auth.storeCredential(name, bytes('x')), name).rejects.toMatchObject({ code: 'name_invalid' })
+    await expect(auth.getCredential(name), name).rejects.toMatchObject({ code: 'name_invalid' })
+    expect(() => auth.credentials(name), name).toThrow()
+  }
+  const large = new Uint8Array(65_537)
+  await expect(auth.storeCredential('large', large)).rejects.toMatchObject({ code: 'data_too_large' })
+})
+
+it('loses nothing that it acknowledged when it is killed while storing', { timeout: 60_000 }, async () => {
+  const child = fileURLToPath(new URL('./children/store-forever.ts', import.meta.url))
+  for (const round of ['first', 'second', 'third']) {
+    const writer = spawn(process.execPath, [child, around.dataDir, secretKey, round], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void writer.kill('SIGKILL'))
+    const acknowledged: string[] = []
+    for await (const line of createInterface({ input: writer.stdout })) {
+      acknowledged.push(line)
+      if (acknowledged.length === 100) writer.kill('SIGKILL')
+    }
+    // The last line may be cut off by the kill.
+    acknowledged.pop()
+    expect(acknowledged.length).toBeGreaterThanOrEqual(99)
+    const auth = await around.open({ secretKey })
+    for (const name of acknowledged) expect(textOf(await auth.getCredential(name)), name).toBe(`secret of ${name}`)
+    await auth.close()
+  }
+})

@@ -1,0 +1,305 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createKekFile, kekFromFile, keks } from '@countersign/sealing'
+import { describe, expect, it } from 'vitest'
+import {
+  type AuthConfig,
+  AuthModuleError,
+  authModuleErrorCodes,
+  authModuleRemedies,
+  createAuthModule,
+  isAuthModuleError,
+} from '../src/index.ts'
+import { password, secretKey, signedIn, surroundings, testClock } from './fixture.ts'
+
+const around = surroundings()
+const refusal = { success: false, token: null, refreshToken: null, expiresAt: null }
+
+describe('authenticate', () => {
+  it('lets in who knows the password, and tells nobody which of both was wrong', async () => {
+    const auth = await around.open()
+    await auth.users.add('Ada', password)
+    expect(await auth.authenticate(' ada ', password)).toMatchObject({ success: true, error: null })
+    const wrong: [why: string, name: unknown, secret: unknown][] = [
+      ['a wrong password', 'ada', 'another password'],
+      ['nobody', 'grace', password],
+      ['no text', undefined, null],
+      ['far too long a password', 'ada', 'a'.repeat(100_000)],
+      ['an unknown client', 'build', `cs_secret_${'a'.repeat(43)}`],
+      ['a key in the name of a user', 'ada', `cs_secret_${'a'.repeat(43)}`],
+      ['nothing', '', ''],
+    ]
+    for (const [why, name, secret] of wrong) {
+      const result = await auth.authenticate(name as string, secret as string)
+      expect(result, why).toEqual({ ...refusal, error: 'invalid_credentials' })
+    }
+  })
+
+  it('asks for patience after five failures, also with the right password then', async () => {
+    const clock = testClock()
+    const auth = await around.open({ clock })
+    await auth.users.add('ada', password)
+    for (let turn = 0; turn < 5; turn += 1) await auth.authenticate('ada', 'a wrong password')
+    const blocked = await auth.authenticate('ada', password)
+    expect(blocked).toEqual({ ...refusal, error: 'rate_limited', retryAfterSeconds: 60 })
+    clock.advance(61)
+    expect(await auth.authenticate('ada', password)).toMatchObject({ success: true })
+  })
+
+  it('gives a user the scopes of that user, and no more by asking', async () => {
+    const auth = await around.open({ scopes: ['notes:read', 'notes:write'] })
+    await auth.users.add('reader', password, { scopes: ['notes:read'] })
+    await auth.users.add('writer', password)
+    const scopesOf = async (name: string) => (await auth.validateToken((await signedIn(auth, name)).token))?.scopes
+    expect(await scopesOf('reader')).toEqual(['notes:read'])
+    expect(await scopesOf('writer')).toEqual(['notes:read', 'notes:write'])
+    const less = await auth.authenticate('writer', password, { scopes: ['notes:read'] })
+    expect(less.success && (await auth.validateToken(less.token))?.scopes).toEqual(['notes:read'])
+    const more = await auth.authenticate('reader', password, { scopes: ['notes:write'] })
+    expect(more).toEqual({ ...refusal, error: 'invalid_scope' })
+    // @ts-expect-error a scope that the module does not have
+    expect(await auth.authenticate('writer', password, { scopes: ['notes:burn'] })).toMatchObject({
+      error: 'invalid_scope',
+    })
+  })
+
+  it('lets a client in by name and by id, without a refresh token', async () => {
+    const auth = await around.open()
+    const build = await auth.clients.create('build', { scopes: ['tools:read'] })
+    for (const identifier of ['build', build.id]) {
+      const result = await auth.authenticate(identifier, build.secret)
+      if (!result.success) throw new Error(result.error)
+      expect(result.refreshToken).toBeNull()
+      expect(await auth.validateToken(result.token)).toMatchObject({ sub: build.id, scopes: ['tools:read'] })
+    }
+  })
+})
+
+describe('an API key', () => {
+  it('lets in by name and by id, and is told apart from clients', async () => {
+    const auth = await around.open()
+    const key = await auth.apiKeys.create('ci', { scopes: ['tools:run'] })
+    expect(Buffer.from(key.secret.slice('cs_secret_'.length), 'base64url')).toHaveLength(32)
+    for (const identifier of ['ci', key.id]) {
+      const { token } = await signedIn(auth, identifier, key.secret)
+      expect(await auth.validateToken(token)).toMatchObject({ sub: key.id, scopes: ['tools:run'] })
+    }
+    await auth.clients.create('build')
+    const { secret: _, ...shown } = key
+    expect(await auth.apiKeys.list()).toEqual([shown])
+    expect((await auth.clients.list()).map(({ name }) => name)).toEqual(['build'])
+  })
+
+  it('is over when it says so, with the tokens that were got with it', async () => {
+    const clock = testClock()
+    const auth = await around.open({ clock })
+    const key = await auth.apiKeys.create('ci', { expiresAt: clock.now() + 600 })
+    const { token, expiresAt } = await signedIn(auth, 'ci', key.secret)
+    expect(expiresAt).toBe(clock.now() + 600)
+    clock.advance(605)
+    expect(await auth.validateToken(token)).toBeNull()
+    expect(await auth.authenticate('ci', key.secret)).toMatchObject({ error: 'invalid_credentials' })
+  })
+
+  it('that is revoked lets nobody in any more, nor do its tokens', async () => {
+    const auth = await around.open()
+    const first = await auth.apiKeys.create('ci')
+    const second = await auth.apiKeys.create('deploy')
+    const tokens = [await signedIn(auth, 'ci', first.secret), await signedIn(auth, 'deploy', second.secret)]
+    await auth.apiKeys.revoke('ci')
+    await auth.apiKeys.revoke(second.id)
+    for (const { token } of tokens) expect(await auth.validateToken(token)).toBeNull()
+    expect(await auth.authenticate('ci', first.secret)).toMatchObject({ error: 'invalid_credentials' })
+    expect((await auth.apiKeys.list()).every(({ revokedAt }) => revokedAt !== null)).toBe(true)
+    await expect(auth.apiKeys.revoke('ci')).rejects.toMatchObject({ code: 'already_disabled' })
+    await expect(auth.clients.revoke('deploy')).rejects.toMatchObject({ code: 'unknown_client' })
+  })
+
+  it('has a name of its own', async () => {
+    const auth = await around.open()
+    await auth.clients.create('build')
+    await auth.apiKeys.create('ci')
+    const taken: [() => Promise<unknown>, string][] = [
+      [() => auth.apiKeys.create('ci'), 'name_taken'],
+      [() => auth.apiKeys.create('build'), 'name_reserved'],
+      [() => auth.clients.create('ci'), 'name_reserved'],
+      [() => auth.clients.create('module'), 'name_reserved'],
+      [() => auth.clients.create('key.other'), 'name_reserved'],
+      [() => auth.clients.create('no spaces'), 'invalid_name'],
+      [() => auth.apiKeys.create('late', { expiresAt: 1 }), 'invalid_option'],
+      [() => auth.users.add('ada', 'cs_secret_of-a-person'), 'name_reserved'],
+      [() => auth.users.add('ada', 'short'), 'weak_password'],
+    ]
+    for (const [create, code] of taken) await expect(create()).rejects.toMatchObject({ code })
+  })
+})
+
+describe('what was ended', () => {
+  it('is refused at once: signed out, another password, other scopes, disabled', async () => {
+    const auth = await around.open()
+    for (const name of ['ada', 'grace', 'mary', 'joan', 'edith']) await auth.users.add(name, password)
+    const ends: [name: string, end: (tokens: { token: string; refreshToken: string | null }) => Promise<unknown>][] = [
+      ['ada', ({ token }) => auth.signOut(token)],
+      ['grace', ({ refreshToken }) => auth.signOut(refreshToken ?? '')],
+      ['mary', () => auth.users.setPassword('mary', 'another good password')],
+      ['joan', () => auth.users.disable('joan')],
+      ['edith', () => auth.users.setScopes('edith', ['tools:read'])],
+    ]
+    for (const [name, end] of ends) {
+      const tokens = await signedIn(auth, name)
+      await end(tokens)
+      expect(await auth.validateToken(tokens.token), name).toBeNull()
+      expect(await auth.refreshToken(tokens.refreshToken ?? ''), name).toMatchObject({ success: false })
+    }
+    expect(await auth.signOut('cs_refresh_unknown')).toBe(false)
+    expect((await auth.users.list()).filter(({ disabledAt }) => disabledAt !== null)).toMatchObject([{ name: 'joan' }])
+  })
+})
+
+describe('a permission', () => {
+  it('is what the payload says, to the letter', async () => {
+    const auth = await around.open()
+    const payload = { sub: 'user_1', iat: 0, exp: 0, scopes: ['tools:read'] } as const
+    expect(auth.hasPermission(payload, 'tools:read')).toBe(true)
+    expect(auth.hasPermission(payload, 'tools:run')).toBe(false)
+    // @ts-expect-error a scope that the module does not have
+    expect(auth.hasPermission(payload, 'tools')).toBe(false)
+  })
+})
+
+describe('the directory', () => {
+  it('is made for its owner alone', async () => {
+    await around.open({ dataDir: join(around.dataDir, 'below', 'it') })
+    expect((await stat(join(around.dataDir, 'below', 'it'))).mode & 0o777).toBe(0o700)
+    for (const file of await readdir(join(around.dataDir, 'below', 'it'))) {
+      expect((await stat(join(around.dataDir, 'below', 'it', file))).mode & 0o077, file).toBe(0)
+    }
+  })
+
+  it('keeps accounts, sessions, keys and credentials over a restart', async () => {
+    const before = await around.open()
+    await before.users.add('ada', password)
+    const key = await before.apiKeys.create('ci')
+    const { token, refreshToken } = await signedIn(before)
+    await before.storeCredential('github', Buffer.from('ghp_1'))
+    await before.close()
+    const after = await around.open()
+    expect(await after.validateToken(token)).toMatchObject({ scopes: ['tools:read', 'tools:run'] })
+    expect(await after.refreshToken(refreshToken ?? '')).toMatchObject({ success: true })
+    expect(await after.authenticate('ci', key.secret)).toMatchObject({ success: true })
+    expect(Buffer.from((await after.getCredential('github')) ?? []).toString()).toBe('ghp_1')
+  })
+
+  it('is shared by several modules, which begin at once and learn what the others revoke', async () => {
+    const modules = await Promise.all([around.open(), around.open(), around.open()])
+    const [one, other] = modules
+    if (one === undefined || other === undefined) throw new Error('not opened')
+    await one.users.add('ada', password)
+    const { token } = await signedIn(other)
+    for (const auth of modules) expect(await auth.validateToken(token)).not.toBeNull()
+    await one.users.disable('ada')
+    for (const auth of modules) await expect.poll(() => auth.validateToken(token), { timeout: 5000 }).toBeNull()
+  })
+
+  it('that was begun with another key, or for another issuer, is refused', async () => {
+    const own = { secretKey } as const
+    await (await around.open(own)).close()
+    const wrong: [AuthConfig, string][] = [
+      [{ secretKey: `${secretKey}!` }, 'kek_wrong'],
+      [{}, 'data_incomplete'],
+      [{ ...own, issuer: 'https://auth.example.com' }, 'other_issuer'],
+    ]
+    for (const [config, code] of wrong) {
+      const error = await around.open(config).catch((caught: unknown) => caught)
+      expect(isAuthModuleError(error) && error.code, code).toBe(code)
+    }
+    await around.open(own)
+  })
+
+  it('moves from a file of a key to another source, which opens with both', async () => {
+    const before = await around.open()
+    await before.storeCredential('github', Buffer.from('ghp_1'))
+    await before.close()
+    await expect(around.open({ secretKey })).rejects.toMatchObject({ code: 'kek_wrong' })
+    const next = `${around.dataDir}-kek`
+    await createKekFile(next)
+    await expect(around.open({ kek: kekFromFile(next) })).rejects.toMatchObject({ code: 'kek_wrong' })
+    const after = await around.open({ kek: keks(kekFromFile(next), kekFromFile(join(around.dataDir, 'kek'))) })
+    expect(await after.getCredential('github')).not.toBeNull()
+  })
+
+  it('is never completed when a part of it is missing', async () => {
+    await (await around.open()).close()
+    await rm(join(around.dataDir, 'kek'))
+    await expect(around.open()).rejects.toMatchObject({ code: 'data_incomplete' })
+  })
+
+  it('that others can enter is refused', async () => {
+    await mkdir(around.dataDir, { mode: 0o755 })
+    await expect(around.open()).rejects.toMatchObject({ code: 'file_unsafe' })
+  })
+})
+
+describe('options', () => {
+  const dataDir = 'data'
+  const wrong: [why: string, config: unknown, code: string][] = [
+    ['none', undefined, 'bad_option'],
+    ['no directory', {}, 'bad_option'],
+    ['two directories', { dataDir, credentialStoragePath: dataDir }, 'bad_option'],
+    ['one that there is not', { dataDir, expiry: 1 }, 'bad_option'],
+    ['a life that is too short', { dataDir, tokenExpirySeconds: 59 }, 'bad_option'],
+    ['a life that is too long', { dataDir, tokenExpirySeconds: 604_801 }, 'bad_option'],
+    ['another algorithm', { dataDir, algorithm: 'none' }, 'bad_option'],
+    ['HS256 without a secret', { dataDir, algorithm: 'HS256' }, 'bad_option'],
+    ['a short secret', { dataDir, algorithm: 'HS256', secretKey: 'a'.repeat(31) }, 'weak_secret_key'],
+    ['an issuer without https', { dataDir, issuer: 'http://auth.example.com' }, 'bad_option'],
+    ['a scope of another form', { dataDir, scopes: ['Everything'] }, 'bad_option'],
+    ['no scope', { dataDir, scopes: [] }, 'bad_option'],
+    ['an audience that begins as a key', { dataDir, audience: 'key.mine' }, 'bad_option'],
+    ['a resource that is no URL', { dataDir, resource: 'here' }, 'bad_option'],
+  ]
+  it.each(wrong)('that are wrong are refused before anything is made: %s', async (_why, config, code) => {
+    await expect(createAuthModule(config as AuthConfig)).rejects.toMatchObject({ name: 'AuthModuleError', code })
+  })
+
+  it('take the directory by its other name, and scopes with what they do', async () => {
+    const auth = await createAuthModule({
+      credentialStoragePath: around.dataDir,
+      scopes: { 'notes:read': {}, 'notes:write': { sideEffects: true, sensitive: true } },
+    })
+    expect(auth.guard.scopes).toEqual(['notes:read', 'notes:write'])
+    await auth.close()
+  })
+})
+
+describe('a closed module', () => {
+  it('answers nothing more, however often it is closed', async () => {
+    const auth = await around.open()
+    await Promise.all([auth.close(), auth.close()])
+    const calls: (() => unknown)[] = [
+      () => auth.authenticate('ada', password),
+      () => auth.validateToken('a.b.c'),
+      () => auth.refreshToken('cs_refresh_a'),
+      () => auth.signOut('a.b.c'),
+      () => auth.storeCredential('a', Buffer.from('b')),
+      () => auth.getCredential('a'),
+      async () => auth.credentials('ada'),
+      async () => auth.webSocket(),
+    ]
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'closed' })
+    await expect(auth.users.add('ada', password)).rejects.toThrow()
+  })
+})
+
+describe('errors', () => {
+  it('have a remedy each, and are known across copies', () => {
+    for (const code of authModuleErrorCodes) {
+      const error = new AuthModuleError(code, 'message')
+      expect(error.remedy).toBe(authModuleRemedies[code])
+      expect(isAuthModuleError(error)).toBe(true)
+    }
+    const copied = Object.assign(new Error('message'), { name: 'AuthModuleError', code: 'closed' })
+    expect(isAuthModuleError(copied)).toBe(true)
+    expect(isAuthModuleError(Object.assign(new Error('message'), { code: 'closed' }))).toBe(false)
+  })
+})
