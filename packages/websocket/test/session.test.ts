@@ -468,6 +468,18 @@ describe('the end', () => {
     }
   })
 
+  it('comes before the beginning for a token that ended within the clock tolerance: nobody hears of it', async () => {
+    const { open, core } = coreWorld()
+    let began = 0
+    core.onConnection.push(() => {
+      began += 1
+    })
+    const { session, transport } = open()
+    session.receiveText(auth(coreToken({ iat: NOW - 600, exp: NOW - 2 })))
+    await settled()
+    expect([began, transport.frames.length, transport.closeCode]).toEqual([0, 1, 4430])
+  })
+
   it('comes after 24 h however often it authenticates, and later where the limit says so', async () => {
     const { ready, clock } = coreWorld()
     const { session, transport } = await ready({ exp: NOW + 100_000, iat: NOW } as object)
@@ -644,6 +656,31 @@ describe('authenticating again', () => {
       { type: 'error', id: 'x', code: 'unavailable', retry: 'backoff', retryAfterMs: 5000 },
     ])
     expect(session.state).toBe('ready')
+  })
+
+  it('takes no decision that comes after its time', async () => {
+    const { guard } = coreWorld().core.options
+    const decide: (() => void)[] = []
+    let isSlow = false
+    const world = coreWorld({
+      guard: {
+        ...guard,
+        admit: async (request) => {
+          if (isSlow) await new Promise<void>((resolve) => decide.push(resolve))
+          return guard.admit(request)
+        },
+      },
+    })
+    const { session, transport } = await world.ready()
+    const before = session.principal
+    isSlow = true
+    world.clock.advance(10_000)
+    session.receiveText(auth(later(), { id: 'x' }))
+    world.clock.advance(2000)
+    transport.take()
+    decide[0]?.()
+    await settled()
+    expect([session.principal === before, transport.take()]).toEqual([true, []])
   })
 
   it('cannot make a revoked token live again, nor escape by a new one of the same session', async () => {
