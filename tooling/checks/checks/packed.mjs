@@ -117,8 +117,8 @@ async function attwFaults(root, name, tarball, manifest) {
 async function importFaults(folder, packages) {
   const entries = packages.flatMap(({ manifest }) =>
     Object.keys(manifest.exports ?? {})
-      // Manifests are no modules, and a conformance suite runs inside a test runner only.
-      .filter((entry) => entry !== './package.json' && entry !== './testing')
+      // JSON is no module, and a conformance suite runs inside a test runner only.
+      .filter((entry) => !entry.endsWith('.json') && entry !== './testing')
       .map((entry) => `${manifest.name}${entry.slice(1)}`),
   )
   const script = `
