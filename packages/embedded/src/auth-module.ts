@@ -1,4 +1,4 @@
-import type { OwnedCredentials } from '@countersign/credentials'
+import type { OwnedCredentials, RewrapOutcome } from '@countersign/credentials'
 import type { ExpressAuth, ExpressAuthOptions } from '@countersign/express'
 import type { Guard } from '@countersign/guard'
 import type { WebSocketAuth, WebSocketAuthOptions } from '@countersign/websocket/server'
@@ -13,6 +13,14 @@ export interface AuthenticateOptions<Scope extends string> {
   readonly scopes?: readonly Scope[]
   /** Where the attempt comes from, if it comes over a network: failures are then counted by it, too. */
   readonly address?: string
+}
+
+export interface Rewrapped {
+  /** How many were sealed anew. */
+  readonly signingKeys: number
+  readonly credentials: number
+  /** What could not be opened, and stays as it is. */
+  readonly failed: RewrapOutcome['failed']
 }
 
 /** All of authentication in one process, over one directory. Every method but `hasPermission` rejects once it is closed. */
@@ -39,6 +47,11 @@ export interface AuthModule<Scope extends string = DefaultScope> {
   getCredential(identifier: string): Promise<Uint8Array | null>
   /** Of another owner, such as a user. @throws CredentialsError `name_invalid` */
   credentials(owner: string): OwnedCredentials
+  /**
+   * After a change of `kek`: seals signing keys and wraps credentials under the current one. Beside everything else, and
+   * as often as wanted; when `failed` is empty, nothing needs the old one any more.
+   */
+  rewrap(): Promise<Rewrapped>
   readonly users: ModuleUsers<Scope>
   readonly clients: Machines<NewMachine<Scope>>
   readonly apiKeys: Machines<NewApiKey<Scope>>

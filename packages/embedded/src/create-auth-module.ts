@@ -164,6 +164,15 @@ export async function createAuthModule<const Scope extends string = DefaultScope
         refuseClosed()
         return credentials.of(owner)
       },
+      async rewrap() {
+        refuseClosed()
+        let signingKeys = 0
+        for (const ring of [...parts.rings, parts.feedRing]) {
+          signingKeys += (await ring.rewrap({ actor: { type: 'system' } })).rewrappedKids.length
+        }
+        const { rewrapped, failed } = await credentials.rewrap()
+        return { signingKeys, credentials: rewrapped, failed }
+      },
       users: createModuleUsers<Scope>(issuer, settled),
       clients: createMachines<Scope>('client', issuer, settings, settled),
       apiKeys: createMachines<Scope>('apiKey', issuer, settings, settled),

@@ -6,7 +6,7 @@ export type {
   NewApiKey,
   NewMachine,
 } from './accounts.ts'
-export type { AuthenticateOptions, AuthModule } from './auth-module.ts'
+export type { AuthenticateOptions, AuthModule, Rewrapped } from './auth-module.ts'
 export type { AuthConfig, AuthModuleEvent, DefaultScope, ScopeProperties } from './config.ts'
 export { createAuthModule } from './create-auth-module.ts'
 export {

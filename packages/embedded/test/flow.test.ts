@@ -226,6 +226,11 @@ describe('the directory', () => {
     await expect(around.open({ kek: kekFromFile(next) })).rejects.toMatchObject({ code: 'kek_wrong' })
     const after = await around.open({ kek: keks(kekFromFile(next), kekFromFile(join(around.dataDir, 'kek'))) })
     expect(await after.getCredential('github')).not.toBeNull()
+    expect(await after.rewrap()).toMatchObject({ credentials: 1, failed: [] })
+    expect(await after.rewrap()).toEqual({ signingKeys: 0, credentials: 0, failed: [] })
+    await after.close()
+    const later = await around.open({ kek: kekFromFile(next) })
+    expect(await later.getCredential('github')).not.toBeNull()
   })
 
   it('is never completed when a part of it is missing', async () => {
