@@ -1,8 +1,7 @@
 import type { Guard } from '@countersign/guard'
 import { type WebSocketAuth, type WebSocketEvent, webSocketAuth } from '@countersign/websocket/server'
 import { Problem } from './problem.ts'
-import type { Context } from './routes/context.ts'
-import { say } from './say.ts'
+import { type SayContext, say } from './say.ts'
 import type { Scope } from './scopes.ts'
 
 export type ChatSockets = WebSocketAuth<Scope, 'chat.send'>
@@ -19,7 +18,7 @@ export interface ChatSocketOptions {
  */
 export function createChatSockets(
   guard: Guard<Scope>,
-  context: Pick<Context, 'agents' | 'conversations' | 'clock' | 'newId'>,
+  context: SayContext,
   options: ChatSocketOptions = {},
 ): ChatSockets {
   const sockets = webSocketAuth({ guard, messages: { 'chat.send': ['chat:write'] }, ...options })

@@ -17,6 +17,9 @@ const environment = z.object({
   RESOURCE: z.url({ protocol: /^https?$/, error: 'expected the URL that clients use' }).optional(),
   METRICS_PORT: port.optional(),
   REVOCATIONS: z.enum(['follow', 'off']).default('follow'),
+  BILLING_URL: z.url({ protocol: /^https?$/, error: 'expected the URL of billing-worker' }).optional(),
+  CLIENT_ID: z.string().min(1).max(256).optional(),
+  CLIENT_SECRET: z.string().min(1).max(1024).optional(),
   COUNTERSIGN_LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
@@ -40,6 +43,9 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
   }
+  const { BILLING_URL, CLIENT_ID, CLIENT_SECRET } = parsed.data
+  const together = [BILLING_URL, CLIENT_ID, CLIENT_SECRET].filter((value) => value !== undefined).length
+  if (together % 3 !== 0) throw new ConfigError(['BILLING_URL, CLIENT_ID, CLIENT_SECRET: expected all three, or none'])
   const { COUNTERSIGN_ISSUER, HOST, PORT, RESOURCE, METRICS_PORT, REVOCATIONS, COUNTERSIGN_LOG_LEVEL } = parsed.data
   return {
     issuer: COUNTERSIGN_ISSUER,
@@ -48,6 +54,9 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     logLevel: COUNTERSIGN_LOG_LEVEL,
     revocations: REVOCATIONS,
     ...(RESOURCE === undefined ? {} : { resource: RESOURCE }),
+    ...(BILLING_URL === undefined || CLIENT_ID === undefined || CLIENT_SECRET === undefined
+      ? {}
+      : { checkout: { billing: BILLING_URL, client: { id: CLIENT_ID, secret: CLIENT_SECRET } } }),
     ...(METRICS_PORT === undefined ? {} : { metricsPort: METRICS_PORT }),
   }
 }

@@ -5,17 +5,21 @@ import { systemClock } from '@countersign/tokens'
 import express, { type ErrorRequestHandler, type Express } from 'express'
 import type { Agent } from './agents.ts'
 import { type ChatSocketOptions, type ChatSockets, createChatSockets } from './chat-sockets.ts'
+import { type Checkout, noCheckout } from './checkout.ts'
 import type { Conversation } from './conversations.ts'
 import { toProblem } from './json-body.ts'
 import { OwnedStore } from './owned-store.ts'
 import { Problem } from './problem.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { chatRoutes } from './routes/chat.ts'
+import { checkoutRoutes } from './routes/checkout.ts'
 import type { Context } from './routes/context.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { toolRoutes } from './routes/tools.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { Scope } from './scopes.ts'
+import { UsageLog } from './usage-log.ts'
 
 export interface AgentApiOptions {
   readonly guard: Guard<Scope>
@@ -25,6 +29,10 @@ export interface AgentApiOptions {
   /** Told of what was answered with 500. */
   readonly onFault?: (error: unknown) => void
   readonly chat?: ChatSocketOptions
+  /** @default nothing can be bought */
+  readonly checkout?: Checkout
+  /** @default one of 100,000 entries */
+  readonly usage?: UsageLog
 }
 
 export interface AgentApi {
@@ -37,13 +45,22 @@ export interface AgentApi {
 
 /** The agent API as an Express app; agents and conversations are in its memory and go with it. */
 export function createAgentApi(options: AgentApiOptions): AgentApi {
-  const { guard, clock = systemClock, newId = randomUUID, onFault } = options
+  const {
+    guard,
+    clock = systemClock,
+    newId = randomUUID,
+    onFault,
+    checkout = noCheckout,
+    usage = new UsageLog(100_000),
+  } = options
   const auth = expressAuth(guard, { realm: 'agent-api' })
   const context: Context = {
     auth,
     router: auth.router(),
     agents: new OwnedStore<Agent>({ perOwner: 20, total: 1000 }),
     conversations: new OwnedStore<Conversation>({ perOwner: 20, total: 1000 }),
+    usage,
+    checkout,
     clock,
     newId,
   }
@@ -55,6 +72,8 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
   chatRoutes(context)
   conversationRoutes(context)
   toolRoutes(context)
+  usageRoutes(context)
+  checkoutRoutes(context)
 
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple')

@@ -2,10 +2,13 @@ import type { z } from 'zod'
 
 const statuses = {
   invalid_request: 400,
+  forbidden: 403,
   not_found: 404,
   limit_reached: 409,
+  conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
+  unavailable: 503,
 } as const
 
 export type ProblemCode = keyof typeof statuses

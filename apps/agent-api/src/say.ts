@@ -1,5 +1,6 @@
 import type { Principal } from '@countersign/tokens'
 import { z } from 'zod'
+import { builtInAgents } from './agents.ts'
 import { type Conversation, extend } from './conversations.ts'
 import { respond, responderName } from './local-responder.ts'
 import { ownerOf } from './owned-store.ts'
@@ -13,6 +14,9 @@ const saying = z.strictObject({
   agent: z.string().max(64).optional(),
   conversation: z.string().max(64).optional(),
 })
+
+/** What saying something takes of what the routes share. */
+export type SayContext = Pick<Context, 'agents' | 'conversations' | 'usage' | 'clock' | 'newId'>
 
 export interface Said {
   readonly isNew: boolean
@@ -29,7 +33,7 @@ export interface Said {
  * @throws Problem `invalid_request`, `not_found`, `limit_reached`
  */
 export function say(
-  { agents, conversations, clock, newId }: Pick<Context, 'agents' | 'conversations' | 'clock' | 'newId'>,
+  { agents, conversations, usage, clock, newId }: SayContext,
   principal: Principal,
   given: unknown,
 ): Said {
@@ -51,8 +55,12 @@ export function say(
   if (after === undefined) throw new Problem('limit_reached', 'The conversation is full: begin another.')
   const kept = current === undefined ? conversations.add(owner, after) : conversations.replace(owner, after)
   if (!kept) throw new Problem('limit_reached', 'You have as many conversations as one may have: delete one.')
+  const isBuiltIn = builtInAgents.some((one) => one.id === agent.id)
+  usage.add({ agent: isBuiltIn ? agent.id : 'own', words: countWords(message) + countWords(reply), at })
   return {
     isNew: current === undefined,
     answer: { conversation: after.id, agent: agent.id, reply, answered_by: responderName },
   }
 }
+
+const countWords = (text: string): number => text.split(/\s+/u).filter((word) => word !== '').length

@@ -8,6 +8,7 @@ import {
   startMetricsServer,
 } from '@countersign/observability'
 import type { FeedEvent } from '@countersign/revocation'
+import { type CheckoutOptions, createCheckout } from './checkout.ts'
 import { createAgentApi } from './create-agent-api.ts'
 import { listen } from './listen.ts'
 import { type AgentApiConsumer, consumer as fleetConsumer } from './scopes.ts'
@@ -29,6 +30,8 @@ export interface StartOptions {
   readonly revocations?: 'follow' | 'off'
   /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
   readonly metricsPort?: number
+  /** Where orders are billed, and as whom this service exchanges its customers' tokens. @default nothing can be bought */
+  readonly checkout?: Omit<CheckoutOptions, 'issuer'>
   /** @default 'info' */
   readonly logLevel?: LogLevel
   /** Gets whole log lines. @default standard output */
@@ -76,7 +79,14 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     // From now on, not from the first request on.
     void guard.whenReady()
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
-    const { app, sockets } = createAgentApi({ guard, onFault, chat: { onEvent: report.webSocket } })
+    const checkout = options.checkout === undefined ? undefined : createCheckout({ issuer, ...options.checkout })
+    if (checkout !== undefined) parts.push({ close: async () => checkout.close() })
+    const { app, sockets } = createAgentApi({
+      guard,
+      onFault,
+      chat: { onEvent: report.webSocket },
+      ...(checkout === undefined ? {} : { checkout }),
+    })
     server.on('request', report.http).on('request', app)
     sockets.mount(server, '/chat')
     // Before the server, which waits for its connections.

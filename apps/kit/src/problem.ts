@@ -2,8 +2,10 @@ import type { z } from 'zod'
 
 const statuses = {
   invalid_request: 400,
+  forbidden: 403,
   not_found: 404,
   limit_reached: 409,
+  conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
 } as const

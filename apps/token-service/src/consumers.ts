@@ -19,6 +19,12 @@ export const consumers = defineConsumers({
       },
       'tools:read': { description: 'List the tools and what they take.' },
       'tools:run': { sideEffects: false, description: 'Run a tool; the tools compute and change nothing.' },
+      'usage:read': { description: 'Page through what was used, without who did; for services only.' },
+      'jobs:run': {
+        sensitive: true,
+        sideEffects: true,
+        description: 'Check out: have a billing job run in the customer’s name.',
+      },
     },
     accessTokenLifeSeconds: 600,
     obtainedBy: ['sign-in', 'client-credentials'],
@@ -42,7 +48,7 @@ export const consumers = defineConsumers({
       'jobs:run': { sensitive: true, sideEffects: true, description: 'Run a billing job.' },
     },
     accessTokenLifeSeconds: 600,
-    obtainedBy: 'client-credentials',
+    obtainedBy: ['client-credentials', 'exchange'],
     resource: 'http://127.0.0.1:4612',
   },
   'support-console': {
@@ -67,4 +73,8 @@ export const consumers = defineConsumers({
     obtainedBy: 'client-credentials',
     resource: 'http://127.0.0.1:4614',
   },
+  edges: [
+    // A customer's token becomes one for the bill at checkout, and names agent-api as who acts.
+    { from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] },
+  ],
 })

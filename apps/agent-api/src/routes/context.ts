@@ -1,8 +1,10 @@
 import type { AuthRouter, ExpressAuth } from '@countersign/express'
 import type { Agent } from '../agents.ts'
+import type { Checkout } from '../checkout.ts'
 import type { Conversation } from '../conversations.ts'
 import type { OwnedStore } from '../owned-store.ts'
 import type { Scope } from '../scopes.ts'
+import type { UsageLog } from '../usage-log.ts'
 
 /** What the routes share. */
 export interface Context {
@@ -10,6 +12,8 @@ export interface Context {
   readonly router: AuthRouter<Scope>
   readonly agents: OwnedStore<Agent>
   readonly conversations: OwnedStore<Conversation>
+  readonly usage: UsageLog
+  readonly checkout: Checkout
   readonly clock: { now(): number }
   newId(): string
 }

@@ -1,0 +1,6 @@
+import { consumers } from '@countersign-apps/token-service/consumers'
+
+/** This service's entry in the fleet's matrix. */
+export const consumer = consumers['analytics-service']
+
+export type Scope = keyof typeof consumer.scopes
