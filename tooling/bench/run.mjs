@@ -20,6 +20,8 @@ const names = [
   'websocket-revocation',
   'websocket-reauth',
   'websocket-flood',
+  'credential-get',
+  'embedded-start',
 ]
 /** Fewer say nothing on a shared machine. */
 const leastRounds = 7
