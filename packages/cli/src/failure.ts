@@ -11,6 +11,14 @@ export const cliErrorCodes = [
   'address_unusable',
   'unreachable',
   'stale_document',
+  'not_signed_in',
+  'sign_in_refused',
+  'throttled',
+  'session_ended',
+  'store_damaged',
+  'busy',
+  'terminal_refused',
+  'import_refused',
 ] as const
 
 export type CliErrorCode = (typeof cliErrorCodes)[number]
@@ -26,6 +34,14 @@ export const cliRemedies: Readonly<Record<CliErrorCode, string>> = {
   address_unusable: 'Give an https URL, or http on a loopback address.',
   unreachable: 'Check the URL and that the service runs (`countersign doctor`).',
   stale_document: 'Write it anew with `countersign consumers matrix --write` and commit it.',
+  not_signed_in: 'Sign in with `countersign auth login`.',
+  sign_in_refused: 'Check the name and the password, and that the service is the one you mean.',
+  throttled: 'Wait as long as it says, then try again.',
+  session_ended: 'Sign in again with `countersign auth login`.',
+  store_damaged: 'Move the folder of the store away and sign in again with `countersign auth login`.',
+  busy: 'Wait for the other `countersign`, or end it, then try again.',
+  terminal_refused: 'Send it on to a file or a program, or add --show.',
+  import_refused: 'Put right what is listed and run it again: nothing was imported.',
 }
 
 /** Thrown by commands for what a user can put right. */

@@ -17,10 +17,23 @@ export type Answer =
   /** Something is there, or on the way, but no usable answer came. */
   | { readonly kind: 'failed' }
 
+/** What is sent, when it is more than a question. */
+export interface Sent {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** @default 3_000 */
+  readonly timeoutMs?: number
+}
+
 /** The same with everything that can be told of it. `text` is undefined when it was too long. */
-export async function fetchAnswer(io: Pick<CliIo, 'fetch'>, url: string): Promise<Answer> {
+export async function fetchAnswer(
+  io: Pick<CliIo, 'fetch'>,
+  url: string,
+  { timeoutMs = answerMs, ...sent }: Sent = {},
+): Promise<Answer> {
   try {
-    const response = await io.fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(answerMs) })
+    const response = await io.fetch(url, { ...sent, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
     return {
       kind: 'answered',
       status: response.status,

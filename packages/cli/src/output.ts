@@ -16,6 +16,8 @@ export interface Page {
 /** Results on stdout, everything else on stderr. */
 export interface Output {
   readonly json: boolean
+  /** Whether notes are left out. */
+  readonly silent: boolean
   /** Once a command: the document with `--json`, else what `write` puts on the page. */
   result(document: unknown, write: (page: Page) => void): void
   /** For people only, before the result: nothing with `--json`. */
@@ -54,6 +56,7 @@ export function createOutput(io: CliIo, { json, quiet }: OutputOptions): Output 
   const errorColours = coloursFor(io.stderr, io.env)
   return {
     json,
+    silent: quiet || json,
     result(document, write) {
       if (json) io.stdout.write(`${cleanJson(document)}\n`)
       else write(pageOn((text) => io.stdout.write(text), colours))

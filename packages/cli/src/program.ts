@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { cleanLines } from './clean-text.ts'
+import { addAuth } from './commands/auth.ts'
 import { addBackup } from './commands/backup.ts'
 import { addClients } from './commands/clients.ts'
+import { addCompletion } from './commands/completion.ts'
 import { addConsumers } from './commands/consumers.ts'
+import { addCredentials } from './commands/credentials.ts'
 import { addDb } from './commands/db.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
@@ -60,8 +63,11 @@ function buildProgram(io: CliIo, bind: Bind): Command {
   addToken(program, bind)
   addExplain(program, bind)
   addConsumers(program, bind)
+  addAuth(program, bind)
+  addCredentials(program, bind)
   addBackup(program, bind)
   addDb(program, bind)
+  addCompletion(program, bind)
   return program
 }
 

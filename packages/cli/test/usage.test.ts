@@ -27,9 +27,21 @@ const commands = [
   ['explain'],
   ['consumers', 'check'],
   ['consumers', 'matrix'],
+  ['auth', 'login'],
+  ['auth', 'status'],
+  ['auth', 'token'],
+  ['auth', 'refresh'],
+  ['auth', 'logout'],
+  ['credentials', 'put'],
+  ['credentials', 'get'],
+  ['credentials', 'list'],
+  ['credentials', 'remove'],
+  ['credentials', 'import-fernet'],
+  ['credentials', 'rewrap'],
   ['backup'],
   ['restore'],
   ['db', 'copy'],
+  ['completion'],
 ]
 
 describe('help', () => {
@@ -83,6 +95,10 @@ describe('wrong usage', () => {
     ['writing and checking', ['consumers', 'matrix', '--write', '--check'], /exclude each other/u],
     ['a backup to nowhere', ['backup'], /missing required argument 'file'/u],
     ['a copy to nowhere', ['db', 'copy'], /required option '--to <address>' not specified/u],
+    ['a shell that is none', ['completion', 'tcsh'], /Allowed choices/u],
+    ['a secret to store on the command line', ['credentials', 'put', 'github', 'hunter2'], /too many arguments/u],
+    ['a password on the command line', ['auth', 'login', '--password', 'hunter2'], /unknown option '--password'/u],
+    ['tokens of Fernet without keys', ['credentials', 'import-fernet'], /required option '--key-file <file>'/u],
     ['a configuration without a name', ['doctor', '--config'], /argument missing/u],
   ]
   it.each(wrong)('%s exits with 2', async (_what, argv, says) => {
@@ -105,6 +121,10 @@ describe('wrong usage', () => {
     ['users', 'add', 'ada', 'hunter2', '--json'],
     ['users', 'add', 'ada', '--password=hunter2', '--json'],
     ['explain', 'hunter2'],
+    ['auth', 'login', 'ada', 'hunter2'],
+    ['auth', 'login', '--password=hunter2', '--json'],
+    ['credentials', 'put', 'github', 'hunter2'],
+    ['credentials', 'put', 'github', 'hunter2', '--json'],
   ]
   it.each(secrets.map((argv) => [argv.join(' '), argv] as const))(
     'never repeats the secret of `%s`',
