@@ -166,12 +166,8 @@ function watchKeyRings(engine: Engine, call: () => void): () => void {
     last = now
     if (changed && !stopped) call()
   }
-  const begin = async (): Promise<void> => {
-    last = await mark().catch(() => undefined)
-    // By the time of that look something may have changed already.
-    if (!engine.readsAtOnce && !stopped) call()
-  }
-  let turn = begin()
+  // Not read beforehand: what changes while that is on its way would count as known.
+  let turn = Promise.resolve()
   const stop = engine.onChange(() => {
     turn = turn.then(compare)
   })

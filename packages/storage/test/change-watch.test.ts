@@ -66,7 +66,11 @@ it('calls key rings back only when one changed', async () => {
   const stop = watching.stores.keys.onChange?.(() => calls++)
   await other.stores.issuer.issued.add(issued('a'))
   await clock.advance(100)
-  expect(calls).toBe(0)
+  // A ring may have changed while the first look was on its way: rather one call too many.
+  expect(calls).toBe(1)
+  await other.stores.issuer.issued.add(issued('b'))
+  await clock.advance(100)
+  expect(calls).toBe(1)
   await other.stores.keys.replace({
     format: 1,
     name: 'tokens',
@@ -78,7 +82,7 @@ it('calls key rings back only when one changed', async () => {
     keys: [],
   })
   await clock.advance(100)
-  expect(calls).toBe(1)
+  expect(calls).toBe(2)
   stop?.()
   expect(clock.waiting).toBe(0)
 })
