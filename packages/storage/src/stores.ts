@@ -27,8 +27,6 @@ export interface Engine {
   write<K extends WriteName>(name: K, ...args: Parameters<Writes[K]>): Promise<WriteResult<K>>
   /** Calls back after the revocation log, a key ring or a client changed, by anybody; maybe more often. */
   onChange(call: () => void): () => void
-  /** Whether a read looks at the data before it gives the caller its promise. */
-  readonly readsAtOnce: boolean
 }
 
 export interface Stores {

@@ -79,7 +79,6 @@ function databaseOver(pool: Pool, engine: PostgresEngine, settings: PostgresSett
     write: (name, ...args) => engine.write(name, ...args),
     onChange: (call) => watch.add(call),
     ...(settings.usesServerClock ? { askNow: () => askClock(engine) } : {}),
-    readsAtOnce: false,
     check: async () => {
       await engine.use((session) => checkVersion(session, settings.schema))
       await checkEngine(whole)

@@ -58,7 +58,6 @@ function databaseOver(
     write: (name, ...args) => writer.write(name, args),
     onChange: (call) => watch.add(call),
     check: () => checkEngine(engine),
-    readsAtOnce: true,
   }
   return {
     stores: storesOver(engine),
