@@ -208,6 +208,11 @@ describe('options', () => {
     expect(createGuard({ verifier })).toMatchObject({ audience: undefined, scopes: undefined, resource: undefined })
   })
 
+  it('say whether routes may ask the issuer', () => {
+    expect(createGuard({ verifier }).canIntrospect).toBe(false)
+    expect(createGuard({ verifier, introspect: async () => true }).canIntrospect).toBe(true)
+  })
+
   it('give the guard the scopes of its consumer as types', async () => {
     const guard = createGuard({ verifier, consumer })
     // @ts-expect-error the consumer has no such scope

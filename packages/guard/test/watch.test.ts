@@ -1,3 +1,4 @@
+import type { RevocationEntry } from '@countersign/revocation'
 import type { Principal } from '@countersign/tokens'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -161,6 +162,42 @@ describe('watch', () => {
     }
     expect(thrown).toBeInstanceOf(AggregateError)
     expect(thrown).toMatchObject({ message: 'Watchers failed.', errors: [new Error('one'), new Error('other')] })
+  })
+
+  it('looks at whoever an entry names by key, or by an id that the token came through', async () => {
+    const { principal, clock } = await setUp()
+    let tell = (_entries: readonly RevocationEntry[]): void => {}
+    const guard = createGuard({
+      verifier: makeVerifier(key, clock),
+      clock,
+      revocations: {
+        isRevoked: (one) => one.subject === 'revoked',
+        onChange(call) {
+          tell = call
+          return () => {}
+        },
+      },
+    })
+    const rows: [entry: RevocationEntry, change: Partial<Principal>][] = [
+      [{ type: 'kid', id: 'stolen' }, { keyId: 'stolen' }],
+      [{ type: 'jti', id: 'parent', until: 1 }, { via: ['x', 'parent'] }],
+      [{ type: 'sid', id: 'sign-in', until: 1 }, { via: ['sign-in'] }],
+      [{ type: 'client', id: 'tool', minGeneration: 1, until: 1 }, { via: ['tool'] }],
+      [{ type: 'subject', id: 'ada', minGeneration: 1, until: 1 }, { via: ['ada'] }],
+    ]
+    for (const [entry, change] of rows) {
+      const ends: string[] = []
+      const one = { ...principal, ...change, subject: 'own' }
+      guard.watch(one, () => ends.push('own'))
+      guard.watch({ ...one, subject: 'other', keyId: 'other', via: ['other'] }, () => ends.push('other'))
+      await settle()
+      // Revoked from now on, which nobody looks at before an entry says so.
+      one.subject = 'revoked'
+      tell([{ ...entry, id: 'unknown' } as RevocationEntry])
+      expect(ends).toEqual([])
+      tell([entry])
+      expect([entry.type, ...ends]).toEqual([entry.type, 'own'])
+    }
   })
 
   it('needs no revocation news', async () => {
