@@ -1,3 +1,3 @@
-export { describeRoutes, type RoutesUnderTest, type TestRunner } from './testing/describe-routes.ts'
-export { type TestIssuer, testIssuer } from './testing/issuer-of-tests.ts'
-export { type Answer, type CallOptions, call, type Served, serve } from './testing/serve.ts'
+export { describeRoutes } from './testing/describe-routes.ts'
+export { testIssuer } from './testing/issuer-of-tests.ts'
+export { call, type Served, serve } from './testing/serve.ts'
