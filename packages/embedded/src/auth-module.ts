@@ -1,6 +1,8 @@
 import type { OwnedCredentials, RewrapOutcome } from '@countersign/credentials'
 import type { ExpressAuth, ExpressAuthOptions } from '@countersign/express'
 import type { Guard } from '@countersign/guard'
+import type { SharedPasswordOutcome } from '@countersign/issuer'
+import type { IssuerRoutesOptions, RouteHandler } from '@countersign/issuer/express'
 import type { WebSocketAuth, WebSocketAuthOptions } from '@countersign/websocket/server'
 import type { Machines, ModuleUsers, NewApiKey, NewMachine } from './accounts.ts'
 import type { DefaultScope } from './config.ts'
@@ -55,6 +57,8 @@ export interface AuthModule<Scope extends string = DefaultScope> {
   readonly users: ModuleUsers<Scope>
   readonly clients: Machines<NewMachine<Scope>>
   readonly apiKeys: Machines<NewApiKey<Scope>>
+  /** `changed`: another shared password than the last time; every token of before has ended. Undefined without one. */
+  readonly sharedPassword: SharedPasswordOutcome | undefined
   /** What the adapters below rest on. */
   readonly guard: Guard<Scope>
   /** Middleware for Express 5, which has to be installed. */
@@ -63,6 +67,11 @@ export interface AuthModule<Scope extends string = DefaultScope> {
   webSocket<const Type extends string = never>(
     options?: Omit<WebSocketAuthOptions<Scope, Type>, 'guard'>,
   ): WebSocketAuth<Scope, Type>
+  /**
+   * Sign-in, sign-out, refresh, keys and metadata over HTTP: a handler for `node:http` and for Express's `use`.
+   * @throws AuthModuleError `bad_option` with HS256
+   */
+  routes(options?: IssuerRoutesOptions): RouteHandler
   /** A handler of the web's `Request` behind a scope: 401 `Invalid token`, 403 `Insufficient permissions`. */
   protect(handler: ProtectedHandler<Scope>, options: ProtectOptions<Scope>): (request: Request) => Promise<Response>
   /** Lets what runs end, closes sockets and files. Any number of times. */

@@ -25,6 +25,16 @@ export type AuthModuleEvent =
   /** The store can write no more: the process should end. */
   | { readonly type: 'store_failed'; readonly error: Error }
 
+/** One password that everybody shares who may use a tool: no accounts. */
+export interface SharedPasswordOptions<Scope extends string> {
+  /** At least 16 characters that cannot be guessed. Another one than the last time ends every session and token. */
+  readonly password: string
+  /** What a sign-in gets that asks for none. @default all */
+  readonly defaultScopes?: readonly Scope[]
+  /** Exact browser origins whose pages may sign in at `routes`. @default [] */
+  readonly origins?: readonly string[]
+}
+
 export interface AuthConfig<Scope extends string = DefaultScope> {
   /** Database, key-encryption key and audit log; made (0700) if it is not there. This or `credentialStoragePath`. */
   readonly dataDir?: string
@@ -50,6 +60,8 @@ export interface AuthConfig<Scope extends string = DefaultScope> {
   readonly audience?: string
   /** Where the tool answers, for challenges (RFC 9728): https, or http on loopback. @default none */
   readonly resource?: string
+  /** In place of users: the name to authenticate with is the `audience`, and there are no refresh tokens. @default none */
+  readonly sharedPassword?: SharedPasswordOptions<Scope>
   readonly limits?: IssuerLimits
   readonly clock?: Clock
   /** Gets the events of all parts: `createReporter(…)` of `@countersign/observability`. @default nobody */
@@ -70,6 +82,8 @@ export interface Settings {
   /** Whether tokens of HS256 say it too. */
   readonly saysAudience: boolean
   readonly resource: string | undefined
+  /** One password in place of users. */
+  readonly isShared: boolean
 }
 
 const path = z.string().min(1).max(4096)
@@ -96,6 +110,13 @@ const schema = z.strictObject({
     .refine((name) => !/^(?:key\.|client_|user_)/.test(name), 'expected a name that begins otherwise')
     .optional(),
   resource: z.string().max(2048).optional(),
+  sharedPassword: z
+    .strictObject({
+      password: z.string(),
+      defaultScopes: z.array(z.string()).optional(),
+      origins: z.array(z.string()).optional(),
+    })
+    .optional(),
   limits: part.optional(),
   clock: part.optional(),
   report: part.optional(),
@@ -141,5 +162,6 @@ export function readConfig(config: unknown): Settings {
     audience: audience ?? 'module',
     saysAudience: audience !== undefined,
     resource,
+    isShared: parsed.data.sharedPassword !== undefined,
   }
 }

@@ -1,22 +1,17 @@
 import { createRequire } from 'node:module'
 import { openCredentials } from '@countersign/credentials'
 import { createGuard } from '@countersign/guard'
-import { type Issuer, isIssuerError } from '@countersign/issuer'
-import { createMachines, createModuleUsers, isMachineSecret, machineOf } from './accounts.ts'
+import { createMachines, createModuleUsers } from './accounts.ts'
 import type { AuthModule } from './auth-module.ts'
 import { type AuthConfig, type DefaultScope, readConfig } from './config.ts'
 import { derivedKek } from './derived-kek.ts'
 import { AuthModuleError } from './errors.ts'
 import { openService } from './open-service.ts'
-import { type ProtectOptions, protectHandler } from './protect.ts'
-import { type AuthSuccess, refused, resultOf } from './results.ts'
+import { neededScopes, protectHandler } from './protect.ts'
+import { createSignIns, openSignIn } from './sign-ins.ts'
 import { createTokenForm } from './token-form.ts'
-import { payloadOf } from './token-payload.ts'
 
 const defaultOwner = 'module'
-/** Longest of what is looked at; a password has 1,024 characters at most. */
-const longestSecret = 8_192
-
 /** Only for who asks for it: it takes longer to load than everything else together. */
 const load = createRequire(import.meta.url)
 
@@ -66,14 +61,14 @@ export async function createAuthModule<const Scope extends string = DefaultScope
     const { issuer } = parts
     const { feed } = issuer
     if (feed === undefined) throw new Error('the service does not read its revocations')
-    const [form, credentials] = await Promise.all([
+    const [form, credentials, sharedPassword] = await Promise.all([
       createTokenForm(settings, parts, clock),
       openCredentials({
         store: parts.credentialStore,
         kek: parts.kek,
         ...(clock === undefined ? {} : { now: () => Math.floor(clock.now()) }),
       }),
-      ensureOwnClient(issuer, audience),
+      openSignIn(issuer, audience, config.sharedPassword),
       feed.started,
     ])
     opened.push(() => credentials.close())
@@ -94,63 +89,11 @@ export async function createAuthModule<const Scope extends string = DefaultScope
       if (closing !== undefined) throw new AuthModuleError('closed', 'The auth module is closed.')
     }
     const settled = (): Promise<void> => feed.catchUp()
-    const own = { method: 'none', clientId: audience } as const
-    const finish = async (answer: {
-      readonly accessToken: string
-      readonly refresh: { readonly token: string } | null
-    }): Promise<AuthSuccess> => ({
-      success: true,
-      ...(await form.present(answer.accessToken)),
-      refreshToken: answer.refresh?.token ?? null,
-      error: null,
-    })
     const ownCredentials = credentials.of(defaultOwner)
 
-    async function principalOf(token: string) {
-      const asked = { token, surface: 'module' }
-      const decision = guard.admitNow?.(asked) ?? (await guard.admit(asked))
-      if (decision.admitted) return decision.principal
-      if (decision.retryAfterSeconds === undefined) return undefined
-      throw new AuthModuleError('unavailable', `Whether the token is good cannot be decided now (${decision.code}).`)
-    }
-
     return {
-      async authenticate(identifier, secret, { scopes, address } = {}) {
-        refuseClosed()
-        if (!isText(identifier) || !isText(secret)) return refused('invalid_credentials')
-        const asked = {
-          ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
-          ...(address === undefined ? {} : { address }),
-        }
-        const work = isMachineSecret(secret)
-          ? async () => {
-              const clientId = await machineOf(issuer, identifier)
-              const client = { method: 'client_secret_post', clientId, secret } as const
-              return issuer.clientCredentials({ client, ...asked })
-            }
-          : () => issuer.signIn({ client: own, identifier, secret, ...asked })
-        return resultOf(work, finish, 'invalid_credentials')
-      },
-      async validateToken(token) {
-        refuseClosed()
-        const principal = isText(token) ? await principalOf(token) : undefined
-        return principal === undefined ? null : payloadOf<Scope>(principal)
-      },
-      async refreshToken(refreshToken) {
-        refuseClosed()
-        if (!isText(refreshToken)) return refused('invalid_refresh_token')
-        const request = { client: own, refreshToken, deliveredBy: 'body' } as const
-        return resultOf(() => issuer.refresh(request), finish, 'invalid_refresh_token')
-      },
-      async signOut(token) {
-        refuseClosed()
-        if (!isText(token)) return false
-        const session = (await principalOf(token))?.session
-        // A refresh token is no access token, which is all that a guard knows.
-        const ended = session === undefined ? await issuer.revokeToken(token) : await issuer.sessions.revoke(session)
-        await settled()
-        return ended
-      },
+      sharedPassword,
+      ...createSignIns<Scope>({ settings, issuer, form, guard, settled, refuseClosed }),
       hasPermission: (payload, requiredScope) => payload.scopes.includes(requiredScope),
       async storeCredential(identifier, data) {
         refuseClosed()
@@ -190,42 +133,23 @@ export async function createAuthModule<const Scope extends string = DefaultScope
         opened.push(() => sockets.close())
         return sockets
       },
-      protect(handler, { scope }) {
-        const scopes = neededScopes(scope)
-        if (scope !== null && (scopes.length === 0 || !scopes.every((one) => Object.hasOwn(settings.scopes, one)))) {
-          throw new AuthModuleError('bad_option', 'scope: expected scopes of the module, or null for any token')
+      routes(options) {
+        if (algorithm === 'HS256') {
+          throw new AuthModuleError(
+            'bad_option',
+            'routes: they answer with tokens of EdDSA, which is not what is accepted',
+          )
         }
-        return protectHandler(guard, handler, scopes)
+        const { issuerRoutes } = load('@countersign/issuer/express') as typeof import('@countersign/issuer/express')
+        return issuerRoutes(issuer, options)
+      },
+      protect(handler, { scope }) {
+        return protectHandler(guard, handler, neededScopes(scope, settings.scopes))
       },
       close() {
         closing ??= end()
         return closing
       },
     }
-  }
-}
-
-function neededScopes<Scope extends string>(scope: ProtectOptions<Scope>['scope']): readonly Scope[] {
-  if (Array.isArray(scope)) return scope
-  return typeof scope === 'string' ? [scope] : []
-}
-
-const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= longestSecret
-
-/** Through which people sign in: in this process only, so that it needs no secret. */
-async function ensureOwnClient(issuer: Issuer, name: string): Promise<void> {
-  if ((await issuer.clientIdOf(name)) !== undefined) return
-  try {
-    await issuer.clients.add({
-      name,
-      type: 'public',
-      grants: ['sign_in', 'refresh_token'],
-      audiences: [name],
-      refreshDelivery: 'body',
-      actor: { type: 'system' },
-    })
-  } catch (error) {
-    // Another process was quicker.
-    if (!isIssuerError(error) || error.code !== 'name_taken') throw error
   }
 }

@@ -7,7 +7,7 @@ export type {
   NewMachine,
 } from './accounts.ts'
 export type { AuthenticateOptions, AuthModule, Rewrapped } from './auth-module.ts'
-export type { AuthConfig, AuthModuleEvent, DefaultScope, ScopeProperties } from './config.ts'
+export type { AuthConfig, AuthModuleEvent, DefaultScope, ScopeProperties, SharedPasswordOptions } from './config.ts'
 export { createAuthModule } from './create-auth-module.ts'
 export {
   AuthModuleError,

@@ -54,7 +54,7 @@ async function resolveSettings(settings: Settings): Promise<ResolvedConfig> {
     scopes,
     accessTokenLifeSeconds: tokenExpirySeconds,
     obtainedBy: ['sign-in', 'client-credentials'],
-    refresh: 'body',
+    refresh: settings.isShared ? 'none' : 'body',
     ...(resource === undefined ? {} : { resource }),
   }
   const keys = tokenExpirySeconds > usualLifeSeconds ? { maxOverlapSeconds: tokenExpirySeconds + 3_600 } : {}

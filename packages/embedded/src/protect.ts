@@ -1,5 +1,6 @@
 import type { Guard } from '@countersign/guard'
 import { admitRequest, challenge, resourceMetadataUrl } from '@countersign/guard/http'
+import { AuthModuleError } from './errors.ts'
 import { payloadOf, type TokenPayload } from './token-payload.ts'
 
 /** Over `Request` and `Response` of the web: Hono, Next, Bun, Deno, MCP servers over HTTP, a test. */
@@ -11,6 +12,17 @@ export type ProtectedHandler<Scope extends string> = (
 export interface ProtectOptions<Scope extends string> {
   /** One or all of several; `null`: any accepted token. */
   readonly scope: Scope | readonly [Scope, ...Scope[]] | null
+}
+
+/** @throws AuthModuleError `bad_option` for none, and for what the module does not have */
+export function neededScopes<Scope extends string>(
+  scope: ProtectOptions<Scope>['scope'],
+  known: Readonly<Record<string, unknown>>,
+): readonly Scope[] {
+  if (scope === null) return []
+  const scopes: readonly Scope[] = typeof scope === 'string' ? [scope] : Array.isArray(scope) ? scope : []
+  if (scopes.length > 0 && scopes.every((one) => Object.hasOwn(known, one))) return scopes
+  throw new AuthModuleError('bad_option', 'scope: expected scopes of the module, or null for any token')
 }
 
 /** What a caller reads; the precise reason is in the guard's events only. */

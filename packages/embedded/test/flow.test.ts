@@ -156,6 +156,43 @@ describe('what was ended', () => {
   })
 })
 
+describe('a shared password', () => {
+  const shared = 'mV6!rT9#pL2@xQ8$'
+  const options = { audience: 'notes', scopes: ['admin', 'service'] } as const
+
+  it('lets in whoever knows it, under the name of the tool, without a refresh token', async () => {
+    const auth = await around.open({ ...options, sharedPassword: { password: shared, defaultScopes: ['service'] } })
+    expect(auth.sharedPassword).toBe('first')
+    const usual = await signedIn(auth, 'notes', shared)
+    expect(usual.refreshToken).toBeNull()
+    expect(await auth.validateToken(usual.token)).toMatchObject({ scopes: ['service'] })
+    const more = await auth.authenticate('notes', shared, { scopes: ['admin'] })
+    expect(more.success && (await auth.validateToken(more.token))?.scopes).toEqual(['admin'])
+    for (const [name, secret] of [
+      ['notes', `${shared}!`],
+      ['somebody', shared],
+    ] as const) {
+      expect(await auth.authenticate(name, secret)).toMatchObject({ error: 'invalid_credentials' })
+    }
+  })
+
+  it('that is another than the last time ends every token', async () => {
+    const before = await around.open({ ...options, sharedPassword: { password: shared } })
+    const { token } = await signedIn(before, 'notes', shared)
+    await before.close()
+    const same = await around.open({ ...options, sharedPassword: { password: shared } })
+    expect([same.sharedPassword, (await same.validateToken(token)) !== null]).toEqual(['same', true])
+    await same.close()
+    const changed = await around.open({ ...options, sharedPassword: { password: 'zN4?kB7%hW3&dF5=' } })
+    expect([changed.sharedPassword, await changed.validateToken(token)]).toEqual(['changed', null])
+  })
+
+  it('that can be guessed is refused', async () => {
+    const guessed = around.open({ ...options, sharedPassword: { password: 'password12345678' } })
+    await expect(guessed).rejects.toMatchObject({ code: 'weak_password' })
+  })
+})
+
 describe('a permission', () => {
   it('is what the payload says, to the letter', async () => {
     const auth = await around.open()
