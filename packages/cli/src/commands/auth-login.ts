@@ -156,7 +156,7 @@ export function addLogin(auth: Command, bind: Bind): void {
   const command = auth
     .command('login')
     .description(
-      'Signs you in to a token service and keeps the session, sealed, for your user of this machine. Asks for the name\n' +
+      'Signs you in to a token service and keeps the session, sealed, for your user of this machine. Asks for the name ' +
         'and the password; from standard input they are two lines. An earlier session at the same service is signed out.',
     )
   examples(command, [

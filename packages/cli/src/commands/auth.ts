@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode, isCliError } from '../failure.ts'
 import { type AccessToken, accessTokenOf } from '../session/access-token.ts'
@@ -220,12 +220,12 @@ export function addAuth(program: Command, bind: Bind): void {
   const statusCommand = auth
     .command('status')
     .description(
-      'Who is signed in, where and until when, as the service says. Exit code 0: somebody is. 1: nobody, or it cannot\n' +
+      'Who is signed in, where and until when, as the service says. Exit code 0: somebody is. 1: nobody, or it cannot ' +
         'be told: the service does not answer and the last token has expired.',
     )
   examples(statusCommand, [
     ['countersign auth status', ''],
-    ['countersign auth status --quiet || countersign auth login', 'for scripts'],
+    ['countersign auth status > /dev/null || countersign auth login', 'for scripts'],
   ])
   statusCommand.option(...issuerOption).action(bind(status))
 
@@ -239,11 +239,10 @@ export function addAuth(program: Command, bind: Bind): void {
   ])
   tokenCommand
     .option(...issuerOption)
-    .option(
-      '--valid-for <time>',
-      'life that it must still have; half of its life if that is less',
-      duration(longestValidFor),
-      60,
+    .addOption(
+      new Option('--valid-for <time>', 'life that it must still have; half of its life if that is less')
+        .argParser(duration(longestValidFor))
+        .default(60, '60s'),
     )
     .action(bind(token))
 
@@ -256,7 +255,7 @@ export function addAuth(program: Command, bind: Bind): void {
   const logoutCommand = auth
     .command('logout')
     .description(
-      'Ends your session at the service, with every token of it, and deletes it here. If the service cannot be told it is\n' +
+      'Ends your session at the service, with every token of it, and deletes it here. If the service cannot be told it is ' +
         'deleted here all the same; that is said, and the exit code is 1.',
     )
   examples(logoutCommand, [

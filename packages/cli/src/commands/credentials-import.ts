@@ -179,8 +179,8 @@ export function addImportFernet(credentials: Command, bind: Bind): void {
   const command = credentials
     .command('import-fernet')
     .description(
-      'Moves secrets over from Fernet. Reads lines of NAME, a tab and TOKEN, or one JSON object of names and tokens, from\n' +
-        'stdin or --file. Everything is opened and checked first; if one entry cannot be imported, none is. Cut off in the\n' +
+      'Moves secrets over from Fernet. Reads lines of NAME, a tab and TOKEN, or one JSON object of names and tokens, from ' +
+        'stdin or --file. Everything is opened and checked first; if one entry cannot be imported, none is. Cut off in the ' +
         'middle of writing, the same command goes on: what is there already, and the same, is left as it is.',
     )
   examples(command, [

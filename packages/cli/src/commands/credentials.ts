@@ -118,7 +118,7 @@ export function addCredentials(program: Command, bind: Bind): void {
   const putCommand = credentials
     .command('put')
     .description(
-      'Stores a secret, over an earlier one of this name. It comes from a prompt, from stdin or from --file, and may be\n' +
+      'Stores a secret, over an earlier one of this name. It comes from a prompt, from stdin or from --file, and may be ' +
         `any bytes, at most ${maxSecretBytes.toLocaleString('en')}. One final line ending is left out.`,
     )
     .argument('<name>')
