@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createTokenSource } from '@countersign/token-source'
+import { systemClock } from '@countersign/tokens'
+import { call } from '@countersign-apps/kit/testing'
+import { afterEach, expect, it } from 'vitest'
+import { startPaymentProvider } from '../src/index.ts'
+import { openQueue } from '../src/queue.ts'
+import { freePort, providerKey, startTestFleet, webhookSecret } from './fleet.ts'
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+const jobs = 12
+
+it('a worker that is killed again and again loses no job and charges none twice', async () => {
+  const fleet = await startTestFleet()
+  ends.push(fleet.close)
+  const port = await freePort()
+  const provider = await startPaymentProvider({
+    port: 0,
+    key: providerKey,
+    secret: webhookSecret,
+    webhook: `http://127.0.0.1:${port}/webhooks/payments`,
+  })
+  ends.push(() => provider.close())
+  // Between worker and provider: kills the worker when the provider has charged, before the answer is heard.
+  let charges = 0
+  let onCharge: (count: number) => boolean = () => false
+  const between = createServer(async (request, response) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    const { authorization = '', 'idempotency-key': key = '' } = request.headers
+    const answer = await fetch(`${provider.url}/charges`, {
+      method: 'POST',
+      headers: { authorization, 'idempotency-key': String(key), 'content-type': 'application/json' },
+      body: Buffer.concat(parts),
+    })
+    charges += 1
+    if (onCharge(charges)) response.destroy()
+    else response.writeHead(answer.status).end(await answer.text())
+  })
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
+  ends.push(() => {
+    between.closeAllConnections()
+    return new Promise((resolve) => between.close(resolve))
+  })
+  const address = between.address() as { port: number }
+
+  const database = join(fleet.folder, 'billing.db')
+  const source = createTokenSource({
+    issuer: fleet.issuer,
+    client: fleet.worker,
+    grant: { type: 'client_credentials', audience: 'billing-worker', scope: 'jobs:run' },
+  })
+  ends.push(() => source.close())
+  const token = await source.getToken()
+  const queue = openQueue(database, systemClock)
+  ends.push(() => queue.close())
+  const owner = JSON.stringify([fleet.issuer, fleet.worker.id])
+  for (let index = 0; index < jobs; index += 1) {
+    queue.add({ owner, order: `order-${index}`, amount: 900, currency: 'EUR', token, expires: Date.now() / 1000 + 600 })
+  }
+
+  const start = () => {
+    const child = spawn(process.execPath, [main], {
+      env: {
+        PATH: process.env.PATH,
+        COUNTERSIGN_ISSUER: fleet.issuer,
+        PORT: String(port),
+        BILLING_DB: database,
+        CLIENT_ID: fleet.worker.id,
+        CLIENT_SECRET: fleet.worker.secret,
+        PROVIDER_URL: `http://127.0.0.1:${address.port}`,
+        PROVIDER_KEY: providerKey,
+        WEBHOOK_SECRET: webhookSecret,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    ends.push(() => child.kill('SIGKILL'))
+    let printed = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text) => {
+        printed += String(text)
+      })
+    }
+    return { child, exit: once(child, 'close'), printed: () => printed }
+  }
+  for (const dies of [2, 6]) {
+    const { child, exit } = start()
+    onCharge = (count) => count >= dies && child.kill('SIGKILL')
+    expect(await exit).toEqual([null, 'SIGKILL'])
+  }
+  onCharge = () => false
+  const last = start()
+  await expect.poll(() => queue.ledger().length, { timeout: 15_000 }).toBe(jobs)
+  expect(provider.charges()).toHaveLength(jobs)
+  expect(charges).toBeGreaterThan(jobs)
+  expect(new Set(queue.ledger().map(({ charge }) => charge)).size).toBe(jobs)
+  expect(queue.list(100).every(({ state, token: left }) => state === 'settled' && left === null)).toBe(true)
+  const listed = await call(`http://127.0.0.1:${port}`, 'GET', '/jobs', { token })
+  expect(listed.status).toBe(403)
+  last.child.kill('SIGTERM')
+  expect(await last.exit).toEqual([0, null])
+  expect(last.printed()).not.toContain(token)
+  expect(last.printed()).not.toContain(webhookSecret)
+})
