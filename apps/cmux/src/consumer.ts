@@ -18,6 +18,3 @@ export const consumers = defineConsumers({
 export const consumer = consumers.cmux
 
 export type Scope = keyof typeof consumer.scopes
-
-/** A key that has been replaced stays visible until the last token that it signed is over: 7 days and an hour. */
-export const maxOverlapSeconds: number = sevenDaysSeconds + 3_600

@@ -1,8 +1,5 @@
-import { expressAuth } from '@countersign/express'
-import type { Guard } from '@countersign/guard'
-import type { Issuer } from '@countersign/issuer'
-import { issuerRoutes } from '@countersign/issuer/express'
-import { type WebSocketAuth, type WebSocketAuthOptions, webSocketAuth } from '@countersign/websocket/server'
+import type { AuthModule } from '@countersign/embedded'
+import type { WebSocketAuth, WebSocketAuthOptions } from '@countersign/websocket/server'
 import { answerErrors, Problem } from '@countersign-apps/kit'
 import express, { type Express, type RequestHandler } from 'express'
 import type { Commands } from './commands/commands.ts'
@@ -14,8 +11,7 @@ import { page, securityHeaders } from './page.ts'
 import { routes } from './routes.ts'
 
 export interface CmuxParts {
-  readonly issuer: Issuer
-  readonly guard: Guard<Scope>
+  readonly auth: AuthModule<Scope>
   readonly feed: Feed
   readonly commands: Commands
   readonly names: OwnNames
@@ -36,23 +32,22 @@ const mostSockets = 64
 
 /** cmux over its parts: HTTP, the page and the WebSocket. */
 export function createCmux(parts: CmuxParts): Cmux {
-  const { issuer, guard, names, proxyHops, onFault, onSocketEvent } = parts
-  const auth = expressAuth(guard, { realm: 'cmux' })
+  const { auth, names, proxyHops, onFault, onSocketEvent } = parts
+  const guarded = auth.express({ realm: 'cmux' })
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple')
   app.use(refuseOtherHosts(names.hosts))
   app.use(securityHeaders)
-  app.use(issuerRoutes(issuer, { trustedProxyHops: proxyHops }) as RequestHandler)
-  app.use(auth.metadata())
+  app.use(auth.routes({ trustedProxyHops: proxyHops }) as RequestHandler)
+  app.use(guarded.metadata())
   app.use(page())
-  app.use(routes(auth, parts))
+  app.use(routes(guarded, parts))
   app.use(() => {
     throw new Problem('not_found', 'There is no such path.')
   })
   app.use(answerErrors(onFault))
 
-  const sockets = webSocketAuth({
-    guard,
+  const sockets = auth.webSocket({
     messages,
     hosts: [...names.hosts],
     origins: names.origins,

@@ -1,24 +1,13 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
-import { dirname } from 'node:path'
-import { createGuard } from '@countersign/guard'
-import { isKeysError } from '@countersign/keys'
+import { type AuthModule, createAuthModule, isAuthModuleError } from '@countersign/embedded'
 import { createLogger, createMetrics, createReporter } from '@countersign/observability'
-import {
-  createDataDir,
-  type ListeningServer,
-  listen,
-  openTokenService,
-  type ResolvedConfig,
-  resolveConfig,
-  type TokenServiceParts,
-} from '@countersign/server'
-import { createVerifier, systemClock } from '@countersign/tokens'
+import { type ListeningServer, listen } from '@countersign/server'
+import { systemClock } from '@countersign/tokens'
 import { ConfigError } from '@countersign-apps/kit'
 import { createCommands } from './commands/commands.ts'
 import type { CmuxConfig } from './config.ts'
-import { consumer, consumers, maxOverlapSeconds } from './consumer.ts'
+import { consumer, type Scope } from './consumer.ts'
 import { createCmux } from './create-cmux.ts'
 import { createFeed } from './feed.ts'
 import { isLoopback, ownNames } from './own-names.ts'
@@ -41,8 +30,8 @@ export interface RunningCmux {
 
 /**
  * Starts cmux: its own token service over SQLite, the guard in front of everything, the page, the feed and the commands.
- * @throws ConfigError for files and folders that cannot be used, and for the data of another address; IssuerError `weak_password`, `already_disabled`; what
- * the parts throw. Nothing stays open then.
+ * @throws ConfigError for files and folders that cannot be used, and for the data of another address; IssuerError `weak_password`, `already_disabled`;
+ * AuthModuleError, and what the parts throw. Nothing stays open then.
  */
 export async function startCmux(
   config: CmuxConfig,
@@ -66,30 +55,15 @@ export async function startCmux(
     const http = await startListening(config, (request, response) => handler(request, response))
     opened.push(() => http.close())
     const publicUrl = config.publicUrl ?? http.url
-    const parts = await openTokens(config, publicUrl, report)
-    opened.push(() => parts.close())
-    const { issuer } = parts
     const names = ownNames(publicUrl, { url: http.url, isLoopback: isLoopback(config.host) })
-    const { origins } = names
-    const shared = { name: 'cmux', audience: consumer.audience, defaultScope: 'service', origins }
     // Before anything is answered: tokens of another password must not be taken, not even once.
-    const outcome = await issuer.useSharedPassword({ ...shared, password })
-    await issuer.feed?.started
-
-    const guard = createGuard({
-      verifier: ownVerifier(parts, publicUrl),
-      issuer: publicUrl,
-      consumer,
-      resource: publicUrl,
-      onEvent: report.guard,
-      ...(issuer.feed === undefined ? {} : { revocations: issuer.feed.revocations }),
-    })
-    opened.push(() => guard.close())
+    const auth = await openAuth(config, publicUrl, { password, origins: names.origins, report })
+    opened.push(() => auth.close())
     const feed = createFeed(systemClock)
     const { workdir, commandEnvironment: environment, commandLimits: limits } = config
     const commands = createCommands({ feed, workdir, environment, limits })
     opened.push(() => commands.close())
-    const { app, sockets } = createCmux({ issuer, guard, feed, commands, names, proxyHops: config.proxyHops, onFault })
+    const { app, sockets } = createCmux({ auth, feed, commands, names, proxyHops: config.proxyHops, onFault })
     opened.push(() => sockets.close({ graceMs: 0 }))
     sockets.mount(http.server, '/ws')
     handler = (request, response) => {
@@ -97,19 +71,11 @@ export async function startCmux(
       app(request, response)
     }
     logger.info('cmux listens', { url: http.url, issuer: publicUrl })
-    return { url: http.url, publicUrl, password: outcome, close }
+    return { url: http.url, publicUrl, password: auth.sharedPassword ?? 'same', close }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-/** The tokens are checked where they are made: by the ring itself, whose keys need no JWKS, and with no cache to wait for. */
-function ownVerifier({ rings }: TokenServiceParts, issuer: string) {
-  const [ring] = rings
-  if (ring === undefined) throw new Error('the token service has no key ring')
-  const { audience, accessTokenLifeSeconds: maxLifeSeconds } = consumer
-  return createVerifier({ issuer, audience, keys: ring.keys, maxLifeSeconds })
 }
 
 async function startListening(config: CmuxConfig, handler: RequestListener): Promise<ListeningServer> {
@@ -119,29 +85,33 @@ async function startListening(config: CmuxConfig, handler: RequestListener): Pro
   return listen(handler, { host, port, tls: { cert, key } })
 }
 
-/** The data directory is made at the first start. */
-async function openTokens(
+/** Accounts there are none; the data directory is made at the first start. */
+async function openAuth(
   config: CmuxConfig,
   issuer: string,
-  report: ReturnType<typeof createReporter>,
-): Promise<TokenServiceParts> {
-  const resolved = await resolveConfig(
-    { issuer, dataDir: config.dataDir, consumers, keys: { maxOverlapSeconds }, metrics: false },
-    { baseDir: process.cwd() },
-  )
-  if (!existsSync(resolved.kekFile) && !existsSync(resolved.databaseFile)) await makeDataDir(resolved)
+  given: {
+    readonly password: string
+    readonly origins: readonly string[]
+    readonly report: ReturnType<typeof createReporter>
+  },
+): Promise<AuthModule<Scope>> {
+  const { password, origins, report } = given
   try {
-    return await openTokenService(resolved, { scheduler: true, report })
+    return await createAuthModule<Scope>({
+      dataDir: config.dataDir,
+      issuer,
+      audience: consumer.audience,
+      resource: issuer,
+      scopes: consumer.scopes,
+      tokenExpirySeconds: consumer.accessTokenLifeSeconds,
+      sharedPassword: { password, defaultScopes: ['service'], origins },
+      report,
+    })
   } catch (error) {
-    if (!isKeysError(error) || error.code !== 'ring_mismatch') throw error
+    if (!isAuthModuleError(error) || error.code !== 'other_issuer') throw error
     const what = `${config.dataDir} belongs to a cmux at another address than ${issuer}`
     throw new ConfigError([`CMUX_DATA_DIR: ${what}: go back to that address, or begin anew in another folder`])
   }
-}
-
-async function makeDataDir(resolved: ResolvedConfig): Promise<void> {
-  await mkdir(dirname(resolved.dataDir), { recursive: true })
-  await createDataDir(resolved)
 }
 
 async function checkFolder(workdir: string): Promise<void> {
