@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDataDir, type RunningTokenService, resolveConfig, startTokenService } from '@countersign/server'
-import { type Clock, systemClock } from '@countersign/tokens'
 import { consumers } from '@countersign-apps/token-service/consumers'
 
 export const webhookSecret = `whsec_${Buffer.alloc(24, 9).toString('base64')}`
@@ -15,12 +14,11 @@ export interface Account {
   readonly secret: string
 }
 
-/** A real token service on loopback, on a clock that can be moved, with a customer and the fleet's accounts. */
+/** A real token service on loopback, with a customer and the fleet's accounts. */
 export interface TestFleet {
   readonly folder: string
   readonly issuer: string
   readonly service: RunningTokenService
-  readonly clock: Clock & { move(seconds: number): void }
   readonly agentApi: Account
   readonly worker: Account
   /** A new token of the customer's for agent-api. */
@@ -39,15 +37,6 @@ export async function freePort(): Promise<number> {
 
 export async function startTestFleet(): Promise<TestFleet> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-billing-'))
-  let moved = 0
-  const clock = {
-    ...systemClock,
-    now: () => Date.now() / 1000 + moved,
-    monotonicMs: () => performance.now() + moved * 1000,
-    move: (seconds: number) => {
-      moved += seconds
-    },
-  }
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const config = await resolveConfig(
@@ -55,7 +44,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     { baseDir: folder, env: {} },
   )
   await createDataDir(config)
-  const service = await startTokenService(config, { clock })
+  const service = await startTokenService(config)
   await service.issuer.users.add({ identifier: 'ada', password })
   const { clients } = service.issuer
   await clients.add({ name: 'web', type: 'public', grants: ['sign_in'], audiences: ['agent-api'] })
@@ -67,7 +56,6 @@ export async function startTestFleet(): Promise<TestFleet> {
     folder,
     issuer,
     service,
-    clock,
     agentApi: await account('agent-api', 'token_exchange'),
     worker: await account('billing-worker', 'client_credentials'),
     async signIn() {
