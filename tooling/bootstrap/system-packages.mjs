@@ -1,7 +1,8 @@
 // Debian's packages that the tests need: installed when we may, named exactly when we may not.
 
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import { runQuietly } from './command.mjs'
 import { Failure } from './progress.mjs'
 import { readJson, root } from './workspace.mjs'
@@ -9,7 +10,8 @@ import { readJson, root } from './workspace.mjs'
 /**
  * @typedef {object} SystemPackage
  * @property {string} package Debian's name
- * @property {string} command what it is recognised by
+ * @property {string} command what it is recognised by; an absolute path is looked for nowhere else
+ * @property {readonly string[]} [arguments] with these the command must succeed: for what is not a command itself
  * @property {string} why
  */
 
@@ -25,7 +27,10 @@ const systemFolders = ['/usr/sbin', '/sbin', '/usr/local/sbin']
  */
 export function missingOf(packages, path = process.env.PATH ?? '') {
   const folders = [...path.split(delimiter).filter(Boolean), ...systemFolders]
-  return packages.filter((one) => !folders.some((folder) => isExecutable(join(folder, one.command))))
+  return packages.filter((one) => {
+    const found = folders.map((folder) => resolve(folder, one.command)).find(isExecutable)
+    return found === undefined || (one.arguments !== undefined && spawnSync(found, one.arguments).status !== 0)
+  })
 }
 
 /**

@@ -95,6 +95,13 @@ describe("Debian's packages", () => {
     expect(missingOf([{ package: 'a', command: 'no-such-command', why: '' }], path)).toEqual([])
   })
 
+  it('are missing when their command is there and fails, as one that imports a module', () => {
+    const node = { package: 'a', command: process.execPath, why: '' }
+    const fs = { ...node, arguments: ['-e', 'require("node:fs")'] }
+    const none = { ...node, arguments: ['-e', 'require("no-such-module")'] }
+    expect(missingOf([node, fs, none], '')).toEqual([none])
+  })
+
   it('can be installed by root on Debian', () => {
     expect(cannotInstall(needed, debian)).toBeUndefined()
   })
