@@ -5,7 +5,7 @@ import { connect } from '@countersign/websocket/client'
 import express from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { AuthModule } from '../src/index.ts'
-import { password, signedIn, surroundings } from './fixture.ts'
+import { password, secretKey, signedIn, surroundings } from './fixture.ts'
 
 const around = surroundings()
 type Scope = 'notes:read' | 'notes:write'
@@ -90,6 +90,25 @@ describe('WebSocket', () => {
     const closed = once(socket, 'close')
     await auth.close()
     expect((await closed)[0]).toMatchObject({ code: 1001 })
+  })
+})
+
+describe('routes', () => {
+  it('sign in over HTTP with what the module validates', async () => {
+    const { auth } = await open()
+    const url = `http://127.0.0.1:${await listen(createServer(auth.routes()))}/auth/sign-in`
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ identifier: 'reader', secret: password, client_id: 'module' }),
+    })
+    const { access_token: token } = (await response.json()) as { access_token: string }
+    expect(await auth.validateToken(token)).toMatchObject({ scopes: ['notes:read'] })
+  })
+
+  it('are not there where they would answer with tokens of another form', async () => {
+    const auth = await around.open({ algorithm: 'HS256', secretKey })
+    expect(() => auth.routes()).toThrow(expect.objectContaining({ code: 'bad_option' }))
   })
 })
 

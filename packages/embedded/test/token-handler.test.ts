@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import fc from 'fast-check'
 import { decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { AuthModuleEvent } from '../src/index.ts'
@@ -69,6 +70,51 @@ describe('a token', () => {
     ]
     for (const [why, value] of bad) expect(await auth.validateToken(value as string), why).toBeNull()
     expect(await auth.validateToken(token)).not.toBeNull()
+  })
+})
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.'
+
+describe.each([
+  ['EdDSA', {}],
+  ['HS256', { algorithm: 'HS256', secretKey } as const],
+])('a token of %s', (_algorithm, options) => {
+  it('with any one character changed, added or left out is none', async () => {
+    const auth = await around.open(options)
+    await auth.users.add('ada', password)
+    const { token } = await signedIn(auth)
+    const change = fc.record({
+      at: fc.nat(token.length - 1),
+      character: fc.constantFrom(...alphabet),
+      how: fc.constantFrom(0, 1),
+    })
+    const property = fc.asyncProperty(change, async ({ at, character, how }) => {
+      for (const changed of [
+        token.slice(0, at) + character + token.slice(at + how),
+        token.slice(0, at) + token.slice(at + 1),
+      ]) {
+        if (changed !== token) expect(await auth.validateToken(changed)).toBeNull()
+      }
+    })
+    await fc.assert(property, { numRuns: 300 })
+    expect(await auth.validateToken(token)).not.toBeNull()
+  })
+})
+
+describe('when revocations could not be read for too long', () => {
+  it('nobody is let in, and nobody is told that a token is bad', async () => {
+    const clock = testClock()
+    const auth = await around.open({ clock })
+    await auth.users.add('ada', password)
+    const { token } = await signedIn(auth)
+    const handler = auth.protect(() => new Response('reached'), { scope: 'tools:run' })
+    const request = new Request('http://localhost/', { headers: { authorization: `Bearer ${token}` } })
+    // Nothing is read between the leap and the questions.
+    clock.advance(61)
+    const asked = [auth.validateToken(token), handler(request)] as const
+    await expect(asked[0]).rejects.toMatchObject({ name: 'AuthModuleError', code: 'unavailable' })
+    expect((await asked[1]).status).toBe(503)
+    await expect.poll(() => auth.validateToken(token).catch(() => null), { timeout: 5000 }).not.toBeNull()
   })
 })
 
