@@ -2,6 +2,7 @@ import { engine } from '#engine'
 import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
+import { shareClaims } from './internal/shared-claims.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
 import { type TrustedKey, trustKey } from './internal/trusted-key.ts'
 import { type VerifiedToken, VerifiedTokens } from './internal/verified-tokens.ts'
@@ -75,7 +76,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     if (known === undefined && !profile.types.includes(header.type)) {
       return reject('wrong_type', 'header.typ', 'The token is not an access token.', 'profile')
     }
-    const claims = parseStrictObject(payload)
+    const claims = parseStrictObject(payload, shareClaims)
     if (claims === undefined) return reject('malformed', 'claims', 'The payload is not a strict JSON object.')
     const now = clock.now()
     const principal = readPrincipal(claims, key.jwk.kid, now, expectations)

@@ -37,9 +37,13 @@ function seal(value: object, depth: number, walk: Walk): boolean {
  * Parses a JSON object as a token may contain it: duplicate member names (RFC 8725 section 2.4, RFC 7515 section 4),
  * a `__proto__` member, nesting past 8 and more than 512 entries are refused.
  *
+ * @param prepare called before the object is frozen; it may change values, and adds and takes no members
  * @returns the object, deeply frozen, or `undefined`
  */
-export function parseStrictObject(text: string): Readonly<Record<string, unknown>> | undefined {
+export function parseStrictObject(
+  text: string,
+  prepare?: (members: Record<string, unknown>) => void,
+): Readonly<Record<string, unknown>> | undefined {
   // Escapes are rare in tokens, and for member names the engine's own parser is not to be trusted with them.
   const escaped = text.includes('\\')
   let value: unknown
@@ -51,6 +55,7 @@ export function parseStrictObject(text: string): Readonly<Record<string, unknown
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const walk: Walk = { members: 0, entries: 0 }
   // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
+  if (!escaped) prepare?.(value as Record<string, unknown>)
   if (!escaped && (!seal(value, 1, walk) || countMembers(text) !== walk.members)) return undefined
   return value as Record<string, unknown>
 }
