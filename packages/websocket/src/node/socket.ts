@@ -9,13 +9,12 @@ export class Socket extends WebSocket implements Transport {
   session: Session | undefined = undefined
   #liftBudget: (() => void) | undefined = undefined
 
-  /** Puts the socket under its session. The listeners are shared by all sockets. */
+  /** Puts the socket under its session. */
   begin(session: Session): void {
     this.session = session
   }
 
   listen(tcp: TcpSocket, budget: number): void {
-    this.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('error', onError).on('close', onClose)
     const bytes = new FirstBytes(budget)
     const onData = (chunk: Uint8Array): void => {
       const verdict = bytes.take(chunk)
@@ -26,6 +25,25 @@ export class Socket extends WebSocket implements Transport {
     // Before the library's own listener: it must not have parsed what is over the budget.
     tcp.prependListener('data', onData)
     this.#liftBudget = () => tcp.off('data', onData)
+  }
+
+  /** What the library tells goes to the session at once: a table of listeners would be paid for by every socket. */
+  override emit(event: string | symbol, ...told: readonly unknown[]): boolean {
+    const { session } = this
+    if (event === 'message') {
+      // `binaryType` is never changed, so that it is a Buffer.
+      const [data, isBinary] = told as [Buffer, boolean]
+      if (isBinary) session?.receiveBinary(data)
+      else session?.receiveText(data.toString())
+    } else if (event === 'ping') session?.receivePing(told[0] as Buffer)
+    else if (event === 'pong') session?.receivePong()
+    // The library has sent its close code (1002, 1007, 1009) or lost the connection; the session only has to know.
+    else if (event === 'error') session?.peerIsClosing()
+    else if (event === 'close') {
+      this.liftBudget()
+      session?.closed(told[0] as number)
+    } else return super.emit(event, ...told)
+    return true
   }
 
   sendFrame(frame: string | Uint8Array): void {
@@ -64,30 +82,4 @@ export class Socket extends WebSocket implements Transport {
     this.#liftBudget?.()
     this.#liftBudget = undefined
   }
-}
-
-function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
-  const { session } = this as Socket
-  // `binaryType` is never changed, so that it is a Buffer.
-  if (isBinary) session?.receiveBinary(data as Buffer)
-  else session?.receiveText(data.toString())
-}
-
-function onPing(this: WebSocket, data: Buffer): void {
-  ;(this as Socket).session?.receivePing(data)
-}
-
-function onPong(this: WebSocket): void {
-  ;(this as Socket).session?.receivePong()
-}
-
-/** The library has sent its close code (1002, 1007, 1009) or lost the connection; the session only has to know. */
-function onError(this: WebSocket): void {
-  ;(this as Socket).session?.peerIsClosing()
-}
-
-function onClose(this: WebSocket, code: number): void {
-  const { session } = this as Socket
-  ;(this as Socket).liftBudget()
-  session?.closed(code)
 }

@@ -117,7 +117,11 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
   const upgrades = new WebSocketServer<typeof Socket>({
     ...libraryOptions(limits),
     // One that nobody speaks is taken too: a browser shows its page nothing of a refusal, but the close code 4406.
-    handleProtocols: (offered) => [...offered].find((name) => core.speaks(name)) ?? [...offered][0] ?? false,
+    // Ours is answered with the one string that there is of it: the library keeps what it is given with each socket.
+    handleProtocols: (offered) => {
+      const chosen = [...offered].find((name) => core.speaks(name)) ?? [...offered][0] ?? false
+      return chosen === subprotocol ? subprotocol : chosen
+    },
   })
   const unmounts: (() => void)[] = []
   let isClosing = false
