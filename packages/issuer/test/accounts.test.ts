@@ -127,6 +127,33 @@ describe('clients', () => {
     await expect(tokenWith('nightly-etl', third.secret)).rejects.toMatchObject({ code: 'invalid_client' })
   })
 
+  it('may have a secret that ends, which no token of theirs outlives', async () => {
+    const secretExpiresAt = service.clock.now() + 120
+    const grants = ['client_credentials'] as const
+    const wanted = { name: 'visitor', audiences: ['agent-api'], grants, secretExpiresAt }
+    const { client, secret } = await service.issuer.clients.add(wanted)
+    expect(client.secrets).toMatchObject([{ expiresAt: secretExpiresAt }])
+    expect(await tokenWith('visitor', secret ?? '')).toMatchObject({ expiresInSeconds: 120 })
+    // Another one that does not end: tokens live as long as any.
+    const { secret: lasting } = await service.issuer.clients.rotateSecret('visitor', { overlapSeconds: 60 })
+    expect((await tokenWith('visitor', lasting)).expiresInSeconds).toBe(600)
+    service.clock.pass(60)
+    await expect(tokenWith('visitor', secret ?? '')).rejects.toMatchObject({ code: 'invalid_client' })
+    const wrong = [{ secretExpiresAt: service.clock.now() }, { secretExpiresAt, type: 'public' as const }]
+    for (const one of wrong) {
+      await expect(service.issuer.clients.add({ ...wanted, name: 'other', ...one })).rejects.toMatchObject({
+        code: 'invalid_option',
+      })
+    }
+  })
+
+  it('whose secret is over get no token from an operator either', async () => {
+    const wanted = { name: 'visitor', audiences: ['agent-api'], grants: ['client_credentials'] as const }
+    await service.issuer.clients.add({ ...wanted, secretExpiresAt: service.clock.now() + 120 })
+    service.clock.pass(120)
+    await expect(service.issuer.issueToken('visitor')).rejects.toMatchObject({ code: 'invalid_client' })
+  })
+
   it('are disabled once, by name or id', async () => {
     const { id, secret } = await service.client()
     await service.issuer.clients.disable(id)
