@@ -33,8 +33,8 @@ describe('importing a public key', () => {
     ['P-384', curve('P-384'), 'ES384'],
     ['P-521', curve('P-521'), 'ES512'],
     ['RSA', rsa, 'RS256'],
-    ['RSA for PSS', { ...rsa, alg: 'PS512' }, 'PS512'],
-  ])('takes %s', (_why, jwk, alg) => expect(importPublicJwk(jwk).alg).toBe(alg))
+    ...['RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [`RSA for ${alg}`, { ...rsa, alg }, alg] as const),
+  ])('takes %s', (_why, jwk, alg) => expect(importPublicJwk(jwk)).toMatchObject({ alg, use: 'sig' }))
 
   it.each<[why: string, jwk: unknown, message: RegExp]>([
     ['nothing', undefined, /"JWK"/],
