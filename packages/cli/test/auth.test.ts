@@ -1,9 +1,11 @@
 import { chmod, cp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { systemClock } from '@countersign/tokens'
 import Database from 'better-sqlite3'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { decodeToken } from '../src/decode-token.ts'
+import { terminal } from './run.ts'
 import { password, type RunningService, runService } from './running-service.ts'
 
 let laterBySeconds = 0
@@ -131,6 +133,29 @@ describe('a session on the command line', () => {
   it('takes the name as an option, and the password alone from stdin', async () => {
     const ran = await service.signIn(['--identifier', 'ada'], { input: password })
     expect(ran.exitCode).toBe(0)
+  })
+})
+
+describe('at a terminal', () => {
+  it('the name and the password are asked for, and the password is not shown', async () => {
+    const [stdin, stderr] = [terminal(), terminal()]
+    let shown = ''
+    stderr.on('data', (chunk) => {
+      shown += String(chunk)
+    })
+    const answer = async (prompt: string, line: string): Promise<void> => {
+      await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(prompt), {
+        interval: 5,
+        timeout: 10_000,
+      })
+      stdin.write(`${line}\n`)
+    }
+    const asked = service.run(['auth', 'login', '--issuer', service.issuer], { stdin, stderr })
+    await answer(`Name at ${service.issuer}`, 'ada')
+    await answer('Password of ada', password)
+    expect((await asked).exitCode).toBe(0)
+    expect(shown).not.toContain(password.slice(0, 4))
+    expect(await status()).toMatchObject({ state: 'signed-in', identifier: 'ada' })
   })
 })
 

@@ -11,7 +11,7 @@ export interface Ran {
   json(): Record<string, unknown>
 }
 
-export interface RunOptions extends Partial<Omit<CliIo, 'stdin'>> {
+export interface RunOptions extends Partial<CliIo> {
   readonly input?: string | Uint8Array
   /** Called with all of stdout, each time something is written. */
   readonly onOutput?: (stdout: string) => void

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode, isCliError } from '../failure.ts'
-import { type AccessToken, accessTokenOf } from '../session/access-token.ts'
+import type { AccessToken, AccessTokenOptions } from '../session/access-token.ts'
 import { chosenIssuer } from '../session/choose-issuer.ts'
 import { askStatus, findService, type SignInState, signOut } from '../session/issuer-service.ts'
 import type { Session } from '../session/session.ts'
@@ -36,9 +36,22 @@ async function withIssuer(
   })
 }
 
+/** Loaded when needed, with all that speaks OAuth. */
+async function accessToken(
+  store: SessionStore,
+  issuer: string,
+  io: CommandContext['io'],
+  options: AccessTokenOptions,
+): Promise<AccessToken> {
+  const { accessTokenOf } = await import('../session/access-token.ts')
+  return await accessTokenOf(store, issuer, io, options)
+}
+
 function printToken({ io, out }: CommandContext, { session, outage }: AccessToken): ExitCode {
-  const { issuer, accessToken, accessUntil: expiresAt, audience, scope } = session
-  out.result({ accessToken, tokenType: 'Bearer', expiresAt, audience, scope, issuer }, (page) => page.line(accessToken))
+  const { issuer, accessUntil: expiresAt, audience, scope } = session
+  out.result({ accessToken: session.accessToken, tokenType: 'Bearer', expiresAt, audience, scope, issuer }, (page) =>
+    page.line(session.accessToken),
+  )
   if (outage) {
     out.warning(
       `${issuer} could not be reached: this is the last token, which expires ${fromNow(expiresAt, io.clock.now())}.`,
@@ -54,14 +67,14 @@ interface TokenOptions extends AtIssuer {
 async function token(context: CommandContext, options: TokenOptions): Promise<ExitCode> {
   return await withIssuer(context, options, async (store, issuer) => {
     const limits = { leastSeconds: options.validFor, patienceMs }
-    return printToken(context, await accessTokenOf(store, issuer, context.io, limits))
+    return printToken(context, await accessToken(store, issuer, context.io, limits))
   })
 }
 
 async function refresh(context: CommandContext, options: AtIssuer): Promise<ExitCode> {
   return await withIssuer(context, options, async (store, issuer) => {
     const limits = { leastSeconds: Number.POSITIVE_INFINITY, patienceMs }
-    const { session } = await accessTokenOf(store, issuer, context.io, limits)
+    const { session } = await accessToken(store, issuer, context.io, limits)
     const { identifier, accessUntil, audience, scope } = session
     context.out.result({ issuer, identifier, audience, scope, accessTokenExpiresAt: accessUntil }, (page) =>
       page.line(`renewed: the access token of ${identifier} expires ${fromNow(accessUntil, context.io.clock.now())}`),
@@ -83,7 +96,7 @@ async function stateOf(store: SessionStore, found: Session, io: CommandContext['
   let session = found
   try {
     const limits = { leastSeconds: 1, patienceMs: statusPatienceMs }
-    const given = await accessTokenOf(store, found.issuer, io, limits)
+    const given = await accessToken(store, found.issuer, io, limits)
     session = given.session
     const state = given.outage
       ? 'unavailable'

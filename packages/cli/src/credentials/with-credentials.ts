@@ -1,5 +1,4 @@
-import { type Credentials, openCredentials } from '@countersign/credentials'
-import { openAuditLog } from '@countersign/observability'
+import type { Credentials } from '@countersign/credentials'
 import type { CommandContext } from '../context.ts'
 import type { ExitCode } from '../failure.ts'
 
@@ -24,6 +23,8 @@ export async function withCredentials(
 ): Promise<ExitCode> {
   return await context.withService(async ({ config, credentialStore: store }) => {
     const { kekOf } = await import('@countersign/server')
+    const { openCredentials } = await import('@countersign/credentials')
+    const { openAuditLog } = await import('@countersign/observability')
     const now = (): number => Math.floor(context.io.clock.now())
     const credentials = await openCredentials({ store, kek: kekOf(config), now, maxPerOwner: mostPerOwner })
     const audit = await openAuditLog(config.auditFile)

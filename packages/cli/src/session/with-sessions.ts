@@ -1,6 +1,6 @@
 import type { CommandContext } from '../context.ts'
 import { personalFolder } from './personal-folder.ts'
-import { openSessionStore, type SessionStore } from './session-store.ts'
+import type { SessionStore } from './session-store.ts'
 import { explainDamage } from './store-damage.ts'
 
 /** Opens the store of the person's own sessions, which is made where there is none, and closes it whatever comes. */
@@ -30,6 +30,8 @@ async function withStore<T>(
   const folder = personalFolder(io.env)
   let store: SessionStore | undefined
   try {
+    // Loaded when needed: `--help` should not wait for a database driver.
+    const { openSessionStore } = await import('./session-store.ts')
     const onWait = (): void => out.note('another countersign is at it; waiting …')
     store = await openSessionStore(io, { create, onWait })
     return await work(store)
