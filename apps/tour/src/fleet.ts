@@ -12,6 +12,7 @@ import { startServer } from '@countersign-tooling/postgres'
 import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { Surprise } from './walk.ts'
+import { addWorkerAccounts, type OwnAccount, startWorkers } from './workers-of-tour.ts'
 
 interface Account {
   readonly identifier: string
@@ -25,6 +26,8 @@ export interface Fleet {
     readonly 'agent-api': string
     readonly metrics: string
     readonly cmux: string
+    readonly 'analytics-service': string
+    readonly 'billing-worker': string
   }
   readonly configFile: string
   readonly dataDir: string
@@ -46,12 +49,28 @@ export interface Fleet {
     serviceToken: string
     cmuxToken: string
   }
+  /** Of what runs in the background. */
+  readonly workers: {
+    readonly analyticsDatabase: string
+    readonly etl: OwnAccount
+    readonly billing: OwnAccount
+    /** How often the payment provider charged. */
+    charges(): number
+  }
   /** With another password, over the same data. */
   restartCmux(password: string): Promise<void>
   close(): Promise<void>
 }
 
-const preferredPorts = { issuer: 4600, metrics: 4601, 'agent-api': 4610, cmux: 4620 } as const
+const preferredPorts = {
+  issuer: 4600,
+  metrics: 4601,
+  'agent-api': 4610,
+  'analytics-service': 4611,
+  'billing-worker': 4612,
+  cmux: 4620,
+  payments: 4622,
+} as const
 
 /** Readers of the JWKS are quickened as the rotation policy is. */
 const demoScale = demoPolicy({ accessTokenLifeSeconds: 600 }).demo?.scale ?? 1
@@ -133,14 +152,31 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
   try {
     const service = await startTokenService(config, { logDestination: log })
     parts.push(service)
+    const own = await addWorkerAccounts(service)
+    const jwks = { demo: { scale: demoScale } }
+    const billingPort = await portNear(preferredPorts['billing-worker'])
     const agentApi = await startAgentApi({
       issuer,
+      checkout: { billing: `http://127.0.0.1:${billingPort}`, client: own.agentApi },
       port: await portNear(preferredPorts['agent-api']),
-      jwks: { demo: { scale: demoScale } },
+      jwks,
       logLevel: 'debug',
       logDestination: log,
     })
     parts.push(agentApi)
+    const workers = await startWorkers({
+      issuer,
+      jwks,
+      dir,
+      ports: {
+        analytics: await portNear(preferredPorts['analytics-service']),
+        billing: billingPort,
+        provider: await portNear(preferredPorts.payments),
+      },
+      account: own.billing,
+      logDestination: log,
+    })
+    parts.push(workers)
     await agentApi.whenReady()
     const password = newPassword()
     const cmux = await startCmuxOfTour({
@@ -151,7 +187,13 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
     })
     parts.push(cmux)
     return {
-      addresses: { issuer, 'agent-api': agentApi.url, metrics: service.metricsUrl ?? '', cmux: cmux.url },
+      addresses: {
+        issuer,
+        'agent-api': agentApi.url,
+        metrics: service.metricsUrl ?? '',
+        cmux: cmux.url,
+        ...workers.addresses,
+      },
       configFile,
       dataDir: dir,
       logFile,
@@ -162,6 +204,12 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         cmux: { identifier: 'cmux', secret: password },
       },
       kept: { userToken: '', refreshToken: '', spentRefreshToken: '', serviceToken: '', cmuxToken: '' },
+      workers: {
+        analyticsDatabase: workers.analyticsDatabase,
+        etl: own.etl,
+        billing: own.billing,
+        charges: workers.charges,
+      },
       restartCmux: (changed) => cmux.restart(changed),
       close,
     }

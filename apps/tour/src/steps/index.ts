@@ -7,6 +7,7 @@ import { operator } from './operator.ts'
 import { people, theft } from './people.ts'
 import { rotation } from './rotation.ts'
 import { services } from './services.ts'
+import { workers } from './workers.ts'
 
 /** The walk, in order. */
 export const steps: readonly Step<Fleet>[] = [
@@ -14,6 +15,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...people,
   ...attacks,
   ...services,
+  ...workers,
   ...rotation,
   ...theft,
   ...cmux,
