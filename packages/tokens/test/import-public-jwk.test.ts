@@ -25,7 +25,7 @@ describe('importing a public key', () => {
     expect(Object.isFrozen(key)).toBe(true)
   })
 
-  it.each([
+  it.each<[what: string, jwk: object, alg: string]>([
     ['Ed25519 by its new name', { ...ed, alg: 'Ed25519' }, 'Ed25519'],
     ['Ed25519 without alg', { ...ed, alg: undefined }, 'EdDSA'],
     ['P-256', ec, 'ES256'],
@@ -33,7 +33,9 @@ describe('importing a public key', () => {
     ['P-384', curve('P-384'), 'ES384'],
     ['P-521', curve('P-521'), 'ES512'],
     ['RSA', rsa, 'RS256'],
-    ...['RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [`RSA for ${alg}`, { ...rsa, alg }, alg] as const),
+    ...['RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map(
+      (alg) => [`RSA for ${alg}`, { ...rsa, alg }, alg] as [string, object, string],
+    ),
   ])('takes %s', (_why, jwk, alg) => expect(importPublicJwk(jwk)).toMatchObject({ alg, use: 'sig' }))
 
   it.each<[why: string, jwk: unknown, message: RegExp]>([
