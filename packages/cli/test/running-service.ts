@@ -26,9 +26,16 @@ export interface RunningService {
   remove(): Promise<void>
 }
 
-export async function runService({ clock }: { readonly clock?: Clock } = {}): Promise<RunningService> {
+export interface ServiceOptions {
+  readonly clock?: Clock
+  /** Where it listens, when something else answers at its issuer. */
+  readonly behind?: { readonly issuer: string; readonly port: number }
+}
+
+export async function runService({ clock, behind }: ServiceOptions = {}): Promise<RunningService> {
   const folder = await emptyFolder()
-  const issuer = `http://127.0.0.1:${await findFreePort()}`
+  const issuer = behind?.issuer ?? `http://127.0.0.1:${await findFreePort()}`
+  const listens = behind === undefined ? {} : { COUNTERSIGN_PORT: String(behind.port) }
   const configFile = join(folder, 'countersign.config.json')
   const home = join(folder, 'home')
   const setUp = async (argv: readonly string[], input = ''): Promise<void> => {
@@ -38,10 +45,13 @@ export async function runService({ clock }: { readonly clock?: Clock } = {}): Pr
   await setUp(['init', folder, '--issuer', issuer, '--quiet'])
   await setUp(['users', 'add', 'ada', '--config', configFile], password)
   const start = async () =>
-    startTokenService(await loadConfig({ cwd: folder, file: configFile, env: { COUNTERSIGN_METRICS_PORT: '0' } }), {
-      logDestination: { write: () => {} },
-      ...(clock === undefined ? {} : { clock }),
-    })
+    startTokenService(
+      await loadConfig({ cwd: folder, file: configFile, env: { COUNTERSIGN_METRICS_PORT: '0', ...listens } }),
+      {
+        logDestination: { write: () => {} },
+        ...(clock === undefined ? {} : { clock }),
+      },
+    )
   let running: Awaited<ReturnType<typeof start>> | undefined = await start()
   const runHere: RunningService['run'] = (argv, { env = {}, ...options } = {}) =>
     run(argv, {
