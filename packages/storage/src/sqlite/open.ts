@@ -4,6 +4,7 @@ import { compileForSqlite } from './builder.ts'
 import { ChangeWatch } from './change-watch.ts'
 import { prepareFile } from './files.ts'
 import { readOptions, type SqliteOptions, type SqliteSettings } from './options.ts'
+import type { WriterStatements } from './protocol.ts'
 import { Reader } from './reader.ts'
 import { startWriter, WriterClient, type WriterStatistics } from './writer-client.ts'
 
@@ -27,12 +28,14 @@ export interface SqliteDatabase {
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<SqliteDatabase> {
   const settings = readOptions(options)
   const file = await prepareFile(path)
-  const { reads, statements } = compileForSqlite()
   const { busyTimeoutMs, maxBatch, maxBytes, maxPending } = settings
-  const writer = new WriterClient(startWriter({ path: file, busyTimeoutMs, maxBatch, maxBytes, statements }), {
+  const thread = startWriter({ path: file, busyTimeoutMs, maxBatch, maxBytes })
+  const writer = new WriterClient(thread, {
     maxPending,
     onFatal: (error) => settings.onEvent({ type: 'fatal', error }),
   })
+  const { reads, statements } = compileForSqlite()
+  thread.postMessage(statements satisfies WriterStatements)
   const { from, to } = await writer.ready
   if (from !== to) settings.onEvent({ type: 'migrated', from, to })
   try {

@@ -7,9 +7,13 @@ export interface WriterData {
   readonly busyTimeoutMs: number
   readonly maxBatch: number
   readonly maxBytes: number | null
-  /** Those of `createWrites`, compiled by the thread that starts the writer. */
-  readonly statements: readonly CompiledStatement[]
 }
+
+/**
+ * The first message to the writer: those of `createWrites`, compiled by the thread that starts it, which does so while the
+ * writer's thread comes up and opens the file.
+ */
+export type WriterStatements = readonly CompiledStatement[]
 
 /** One write: a number of its own, the operation's name and arguments. */
 export type Request = readonly [id: number, name: string, args: readonly unknown[]]

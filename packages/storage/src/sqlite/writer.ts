@@ -1,4 +1,5 @@
 /** The writer's thread: the only connection of this process that writes. Started by `startWriter`. */
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { createWrites } from '../operations.ts'
@@ -6,7 +7,7 @@ import { replay } from '../statement.ts'
 import { isBusy, storageError } from './failure.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type Migrated, migrate, setUpWriter } from './prepare.ts'
-import { type FromWriter, type ToWriter, toSent, type WriterData } from './protocol.ts'
+import { type FromWriter, type ToWriter, toSent, type WriterData, type WriterStatements } from './protocol.ts'
 import { WriterConnection } from './writer-connection.ts'
 
 interface Opened {
@@ -54,10 +55,12 @@ async function start(port: MessagePort, data: WriterData): Promise<void> {
     return
   }
   const { connection, migrated } = opened
+  // Whatever else is sent comes after `ready`.
+  const [statements] = (await once(port, 'message')) as [WriterStatements]
   let closing = false
   const commits = new GroupCommit({
     connection,
-    writes: createWrites(replay(data.statements)),
+    writes: createWrites(replay(statements)),
     maxBatch: data.maxBatch,
     busyTimeoutMs: data.busyTimeoutMs,
     answer: (answers, fatal) => post({ type: 'answers', answers, ...(fatal === undefined ? {} : { fatal }) }),
