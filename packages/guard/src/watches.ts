@@ -39,19 +39,15 @@ export function createWatches(
   onEvent?: (event: GuardEvent) => void,
 ): Watches {
   const waiting = new ExpiryHeap<Watch>()
-  const indexes: Readonly<Record<IndexedType, WatchIndex<Watch>>> = {
-    jti: new WatchIndex(),
-    sid: new WatchIndex(),
-    client: new WatchIndex(),
-    subject: new WatchIndex(),
-  }
+  /** One of a type is made when its first entry comes: each takes 50 bytes of every watch, and some are never asked. */
+  const indexes: Partial<Record<IndexedType, WatchIndex<Watch>>> = {}
   let armedForMs = Number.POSITIVE_INFINITY
   let disarm = (): void => {}
 
   const remove = (watch: Watch): void => {
     if (watch.place < 0) return
     waiting.remove(watch)
-    eachName(watch.principal, (type, id) => indexes[type].remove(id, watch))
+    eachName(watch.principal, (type, id) => indexes[type]?.remove(id, watch))
     if (waiting.first !== undefined) return
     disarm()
     armedForMs = Number.POSITIVE_INFINITY
@@ -95,13 +91,25 @@ export function createWatches(
       }
     })
   }
+  const indexOf = (wanted: IndexedType): WatchIndex<Watch> => {
+    const held = indexes[wanted]
+    if (held !== undefined) return held
+    const made = new WatchIndex<Watch>()
+    for (const watch of waiting.all()) {
+      eachName(watch.principal, (type, id) => {
+        if (type === wanted) made.add(id, watch)
+      })
+    }
+    indexes[wanted] = made
+    return made
+  }
   const concerned = (entries: readonly RevocationEntry[] | undefined): Iterable<Watch> => {
     if (entries === undefined) return waiting.all()
     const found = new Set<Watch>()
     for (const entry of entries) {
       if (entry.type === 'global') return waiting.all()
       // A revoked key is rare, and concerns nearly everybody: no index is kept for it.
-      const few = entry.type === 'kid' ? waiting.all().filter(hasKey(entry.id)) : indexes[entry.type].get(entry.id)
+      const few = entry.type === 'kid' ? waiting.all().filter(hasKey(entry.id)) : indexOf(entry.type).get(entry.id)
       for (const watch of few) found.add(watch)
     }
     return found
@@ -112,7 +120,7 @@ export function createWatches(
       const watch: Watch = { principal, availability, onEnd, place: -1 }
       // Registered first and checked after: what is revoked in between is seen by one of the two.
       waiting.add(watch)
-      eachName(principal, (type, id) => indexes[type].add(id, watch))
+      eachName(principal, (type, id) => indexes[type]?.add(id, watch))
       queueMicrotask(() => look(watch))
       arm()
       return () => remove(watch)
