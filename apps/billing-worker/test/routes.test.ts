@@ -104,6 +104,11 @@ describe('webhooks', () => {
     expect(queue.get(id)).toMatchObject({ state: 'settling', token: null, charge: `ch_${id}` })
     expect((await send(body, { id: message })).status).toBe(204)
     expect(queue.get(id)?.state).toBe('settling')
+    const news = { type: 'charge.settled' as const, job: id, charge: `ch_${id}`, amount: 900, currency: 'EUR' }
+    // Remembered by the database, not by the process.
+    const other = openQueue(file, systemClock)
+    expect(other.takeNews(message, 0, news)).toBe('known')
+    other.close()
     const failed = body.replace('charge.settled', 'charge.failed')
     expect((await send(failed)).status).toBe(204)
     expect(queue.get(id)?.state).toBe('settling')
