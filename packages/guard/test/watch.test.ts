@@ -200,6 +200,40 @@ describe('watch', () => {
     }
   })
 
+  it('finds by an id whoever is watched, before its type was first asked for and after, and nobody who left', async () => {
+    const { principal, clock } = await setUp()
+    let tell = (_entries: readonly RevocationEntry[]): void => {}
+    const over = new Set<string>()
+    const guard = createGuard({
+      verifier: makeVerifier(key, clock),
+      clock,
+      revocations: {
+        isRevoked: ({ session = '' }) => over.has(session),
+        onChange(call) {
+          tell = call
+          return () => {}
+        },
+      },
+    })
+    const ends: string[] = []
+    const watch = (session: string) => guard.watch({ ...principal, session }, () => ends.push(session))
+    const leaves = watch('left before')
+    for (const session of ['first', 'left before']) watch(session)
+    leaves()
+    await settle()
+    const end = (session: string) => {
+      over.add(session)
+      tell([{ type: 'sid', id: session, until: 1 }])
+    }
+    end('first')
+    const leavesToo = watch('left after')
+    watch('second')
+    leavesToo()
+    await settle()
+    for (const session of ['second', 'left after', 'left before']) end(session)
+    expect(ends).toEqual(['first', 'second', 'left before'])
+  })
+
   it('needs no revocation news', async () => {
     const { principal, clock } = await setUp()
     const guard = createGuard({ verifier: makeVerifier(key, clock), clock })
