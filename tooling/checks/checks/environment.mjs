@@ -7,7 +7,7 @@ import { parseSync } from 'oxc-parser'
 import { filesBelow, shown, walk, workspacesOf } from '../tree.mjs'
 
 const packages = new Set(['cli', 'embedded'])
-const appFiles = /\/src\/(config|environment|main)\.ts$/
+const appFiles = /\/src\/(config|environment|(?:[a-z]+-)?main)\.ts$/
 
 /** @param {{ root: string }} context */
 export function run({ root }) {
