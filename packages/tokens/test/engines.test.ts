@@ -98,6 +98,30 @@ describe.each(engines)('the engine %s', (name, engine) => {
   })
 })
 
+describe('a signature is judged before any engine sees it', () => {
+  const R = encode(multiply(B, 77n))
+  const withS = (s: bigint): boolean => isSoundSignature(Buffer.concat([R, littleEndian(s)]))
+  const withR = (r: Buffer): boolean => isSoundSignature(Buffer.concat([r, littleEndian(5n)]))
+  const p = 2n ** 255n - 19n
+
+  it('by its S, which is below the group order', () => {
+    expect([0n, 1n, 255n, 2n ** 252n - 1n, 2n ** 252n, L - 256n, L - 1n].map(withS)).toEqual(Array(7).fill(true))
+    expect([L, L + 1n, L + 256n, 2n ** 252n + 2n ** 251n, 2n ** 253n, 2n ** 256n - 1n].map(withS)).toEqual(
+      Array(6).fill(false),
+    )
+  })
+
+  it('by its R, which is of no small order in any encoding', () => {
+    const ys = [...Array(8).keys()].map((k) => multiply(T8, BigInt(k))[1])
+    for (const y of [...ys, p, p + 1n, p - 1n]) {
+      expect([withR(littleEndian(y)), withR(littleEndian(y | (1n << 255n)))]).toEqual([false, false])
+      // The same but for one bit is another matter.
+      for (const bit of [3n, 100n, 252n]) expect(withR(littleEndian(y ^ (1n << bit)))).toBe(true)
+    }
+    expect([withR(R), withR(R.subarray(1)), withR(Buffer.concat([R, R]))]).toEqual([true, false, false])
+  })
+})
+
 describe('key import', () => {
   const x = (bytes: Buffer): unknown => ({ kty: 'OKP', crv: 'Ed25519', kid: 'k', x: bytes.toString('base64url') })
   const odd: [why: string, bytes: Buffer][] = [
@@ -115,6 +139,7 @@ describe('key import', () => {
     ['x zero with a sign', Buffer.from(`01${'00'.repeat(30)}80`, 'hex')],
     ['no point at all', Buffer.from(`02${'00'.repeat(31)}`, 'hex')],
     ['31 bytes', Buffer.alloc(31, 1)],
+    ['a good key and one more byte', Buffer.concat([encode(multiply(B, 5n)), Buffer.alloc(1)])],
   ]
   it.each(odd)('refuses an Ed25519 key of %s', (_why, bytes) => {
     expect(() => importPublicJwk(x(bytes))).toThrow(expect.objectContaining({ name: 'TokensError', code: 'bad_key' }))
