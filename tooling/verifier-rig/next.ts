@@ -19,7 +19,7 @@ const rotateAfterSeconds = 27 * 86_400
 const guardOf = `import { createGuard } from '@countersign/guard'
 import { createMiddleware } from '../next-shaped/middleware'
 import { createRoute } from '../next-shaped/route'
-const guard = createGuard({ issuer: process.env.ISSUER ?? 'http://127.0.0.1:4600', audience: 'agent-api' })
+const guard = createGuard({ issuer: process.env.ISSUER ?? 'http://127.0.0.1:4600', audience: 'agent-api', revocations: false })
 `
 const files: Readonly<Record<string, string>> = {
   'package.json': '{ "name": "consumer", "private": true, "type": "module" }',

@@ -68,7 +68,7 @@ function isNeutral(folder: string): boolean {
 
 function entriesOf({ name, exports = {} }: Manifest): string[] {
   return Object.entries(exports)
-    .filter(([entry]) => entry !== './package.json' && entry !== './testing')
+    .filter(([entry]) => !entry.endsWith('.json') && entry !== './testing')
     .filter(([, target]) => !JSON.stringify(target).includes('./dist/node/'))
     .map(([entry]) => `${name}${entry.slice(1)}`)
 }

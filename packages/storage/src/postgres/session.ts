@@ -164,7 +164,11 @@ export class Session {
   async close(): Promise<void> {
     this.#onEnd = undefined
     if (this.#isBroken) return
-    await Promise.race([this.#client.end(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())])
+    // Somebody waits for it: with nothing that keeps the process alive, it would end in the midst of it.
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, 1_000)
+    await Promise.race([this.#client.end(), late])
+    clearTimeout(timer)
     this.destroy()
   }
 

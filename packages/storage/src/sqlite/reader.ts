@@ -73,7 +73,10 @@ export class Reader {
         until ??= clock.monotonicMs() + busyTimeoutMs
         if (!isBusy(error) || clock.monotonicMs() >= until) throw storageError(error)
       }
+      // The clock's timers do not keep a process alive, but here somebody waits.
+      const alive = setInterval(() => {}, retryMs)
       await new Promise<void>((resolve) => void clock.after(retryMs, resolve))
+      clearInterval(alive)
     }
   }
 
