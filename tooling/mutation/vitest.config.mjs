@@ -11,7 +11,14 @@ const own = (/** @type {string} */ name) => resolve(`src/node/${name}.ts`)
 /** Slow ones last: a mutant that a quick test notices never gets there. */
 const slow = ['engines', 'remote-jwks', 'jwks-promises']
 /** Tests of files that are not named like them. */
-const others = { edwards25519: 'engines', weierstrass: 'small', rejection: 'codes', error: 'codes', explain: 'codes', sodium: 'engines' }
+const others = {
+  edwards25519: 'engines',
+  weierstrass: 'small',
+  rejection: 'codes',
+  error: 'codes',
+  explain: 'codes',
+  sodium: 'engines',
+}
 
 /** @param {string} path */
 const wordsOf = (path) => path.replace(/^.*\/(src|test)\//, '').match(/[a-z0-9]{4,}/g) ?? []
