@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase } from '@countersign-tooling/postgres'
+import { createDatabase, startProxy } from '@countersign-tooling/postgres'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
   createDataDir,
@@ -37,8 +37,8 @@ afterEach(async () => {
 })
 
 /** An instance with a data directory of its own, and the key-encryption key that all share. */
-function instance(name: string): Promise<ResolvedConfig> {
-  const config = { ...input, dataDir: name, kekFile: 'kek', database: database.url }
+function instance(name: string, url = database.url): Promise<ResolvedConfig> {
+  const config = { ...input, dataDir: name, kekFile: 'kek', database: url }
   return resolveConfig(config, { baseDir: dir })
 }
 
@@ -82,6 +82,45 @@ it('runs on PostgreSQL, as any number of instances', { timeout: 60_000 }, async 
   expect((await token(two, `${client.id}:${secret}`)).status).toBe(401)
   expect((await two.issuer.ready()).checks).toEqual({ store: 'ok', keys: 'ok', feed: 'ok' })
   expect(lines.join('')).toContain('connected to the database')
+})
+
+/** When the news of the newest head of an instance's feed were read; undefined when it gives out none. */
+async function readAt({ issuer }: RunningTokenService): Promise<number | undefined> {
+  const head = await issuer.feed?.head().catch(() => undefined)
+  const payload = /^[^.]+\.([^.]+)\./u.exec(typeof head === 'string' ? head : JSON.stringify(head ?? ''))?.[1]
+  if (payload === undefined) return undefined
+  return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')).issued_at
+}
+
+it('cut off from its database signs no fresh heads and is not ready; the other goes on', {
+  timeout: 60_000,
+}, async () => {
+  const { hostname, port } = new URL(database.url)
+  const proxy = await startProxy({ host: hostname, port: Number(port) })
+  const away = new URL(database.url)
+  away.port = `${proxy.port}`
+  try {
+    await createDataDir(await instance('one'))
+    const one = await start(await instance('one'))
+    const two = await start(await instance('two', away.href))
+    const status = async ({ url }: RunningTokenService): Promise<number> => (await fetch(`${url}/readyz`)).status
+    expect(await status(two)).toBe(200)
+    const before = await readAt(two)
+    expect(before).toBeGreaterThan(1_700_000_000)
+
+    proxy.cut()
+    await expect.poll(() => status(two), { timeout: 15_000 }).toBe(503)
+    await expect.poll(() => readAt(one), { timeout: 15_000 }).toBeGreaterThan((before ?? 0) + 3)
+    expect((await readAt(two)) ?? 0).toBeLessThanOrEqual((before ?? 0) + 2)
+    expect(await status(one)).toBe(200)
+
+    proxy.resume()
+    await expect.poll(() => status(two), { timeout: 15_000 }).toBe(200)
+    await expect.poll(() => readAt(two), { timeout: 15_000 }).toBeGreaterThan((before ?? 0) + 3)
+  } finally {
+    for (const service of running.splice(0)) await service.close()
+    await proxy.close()
+  }
 })
 
 it('makes tables once, and only when told to', { timeout: 60_000 }, async () => {
