@@ -110,12 +110,15 @@ export function isHarmlessName(name: string): boolean {
   return isHarmlessWord(name) && !secretName.test(name)
 }
 
+/** Each replaces something, so lines settle after two or three. */
+const mostPasses = 8
+
 /** Makes a {@link Scrub} that also knows one's own prefixes. */
 export function createScrub(options: ScrubOptions = {}): Scrub {
   const further = (options.prefixes ?? []).filter((prefix) => /^[\w-]{3,32}$/.test(prefix)).slice(0, 32)
   const prefixes = [...issuerSecretPrefixes, ...further].join('|')
   const own = new RegExp(`(?<!\\\\)(?:${prefixes})[\\w-]{8,}`, 'g')
-  return (text) => {
+  const pass = (text: string): string => {
     let clean = text
     // Plain searches first, where a literal opens the pattern: they are nearly free and most lines hold none.
     if (clean.includes('-----BEGIN ')) clean = clean.replace(pem, mask)
@@ -127,5 +130,15 @@ export function createScrub(options: ScrubOptions = {}): Scrub {
       .replace(privateMembers, `$1${mask}`)
       .replace(named, `$1${mask}`)
       .replace(unprintable, escapeCharacter)
+  }
+  // What was replaced may leave something beside it that reads as a secret now. A clean line is looked through once.
+  return (text) => {
+    let before = text
+    let clean = pass(text)
+    for (let turn = 1; turn < mostPasses && clean !== before; turn += 1) {
+      before = clean
+      clean = pass(clean)
+    }
+    return clean
   }
 }

@@ -92,14 +92,21 @@ describe('scrub', () => {
     )
   })
 
-  it('settles: what only looks like a secret beside a replaced one goes the second time', () => {
+  it('changes nothing more the second time', () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        const twice = scrub(scrub(JSON.stringify({ text })))
-        expect(scrub(twice)).toBe(twice)
+        const once = scrub(JSON.stringify({ text }))
+        expect(scrub(once)).toBe(once)
       }),
-      // The same texts each time: one in many thousands settles later, and loses no secret by it.
-      { seed: 1, numRuns: 1_000 },
+      {
+        numRuns: 1500,
+        // Once only settled the second time.
+        examples: [
+          [
+            '$2$token={"msg":"-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v\\n-----END PRIVATE KEY-----","port":1}',
+          ],
+        ],
+      },
     )
   })
 
