@@ -1,5 +1,6 @@
 import { allowInsecureIssuer, type KeySource, type Principal } from '@countersign/tokens'
 import { remoteJwks } from '@countersign/tokens/jwks'
+import type { FeedPosition } from './entry.ts'
 import type { FeedEvent } from './feed-events.ts'
 import { type KeyNews, withFeedKeys } from './feed-keys.ts'
 import { type FollowOptions, resolveFollowOptions } from './follower-options.ts'
@@ -122,9 +123,15 @@ export function followRevocations(url: string, options: FollowOptions): Revocati
       if (getToken === undefined || acknowledger !== undefined) return
       const { fetch, ackUrl } = resolved
       const timeoutMs = limits.requestTimeoutMs
-      acknowledger = startAcknowledging({ url: ackUrl, getToken, fetch, clock, timeoutMs, signal, report, state })
+      const position = (): FeedPosition | undefined => view.position
+      const send = { url: ackUrl, getToken, fetch, timeoutMs }
+      acknowledger = startAcknowledging({ ...send, clock, signal, report, position, state })
     },
-    onTurn: assess,
+    onTurn: () => {
+      assess()
+      // Somebody may be waiting to see that a revocation has come here.
+      acknowledger?.look()
+    },
   })
   const stream = createStreamKeeper({
     client,

@@ -203,6 +203,39 @@ describe('following', () => {
     expect(events.filter(({ type }) => type === 'feed_acknowledged')).toHaveLength(2)
   })
 
+  it('acknowledges news at once, and a flood of them once a second', async () => {
+    const { follower, feed, pass } = await world({ ack: async () => 'token' })
+    follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
+    await pass(30)
+    expect(feed.acknowledgements).toHaveLength(1)
+    await pass(5)
+    expect(feed.acknowledgements).toHaveLength(1)
+    for (let i = 0; i < 20; i++) {
+      await feed.revoke(jti(`flood-${i}`))
+      await settle()
+    }
+    await pass(1)
+    const seqs = () => feed.acknowledgements.map(({ position }) => position.seq)
+    expect(seqs()).toEqual([0, 1, 20])
+    await pass(28)
+    expect(seqs()).toEqual([0, 1, 20])
+    await pass(2)
+    expect(seqs()).toEqual([0, 1, 20, 20])
+  })
+
+  it('asks an issuer that refuses its acknowledgements no more often for news', async () => {
+    const made = await world({
+      ack: async () => {
+        throw new Error('no account')
+      },
+    })
+    made.follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
+    await made.pass(1)
+    await made.feed.revoke(jti('one'))
+    await made.pass(25)
+    expect(failures(made)).toEqual(['acknowledgement_failed'])
+  })
+
   it('makes a reader that nobody has asked read its keys, to say what it would accept', async () => {
     const { follower, feed, pass } = await world({ ack: async () => 'token' })
     const { jwk } = makeFeedKey('key-1')

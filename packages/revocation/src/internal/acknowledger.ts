@@ -1,9 +1,13 @@
 import type { Clock } from '@countersign/tokens'
+import type { FeedPosition } from '../entry.ts'
 import { isRevocationError, RevocationError } from '../errors.ts'
 import type { FeedEvent } from '../feed-events.ts'
 import type { Acknowledgement } from '../ports.ts'
+import { comparePositions } from '../position-text.ts'
 
 const everyMs = 30_000
+/** Between two that news made: however much is revoked, the issuer hears of it once a second. */
+const leastMs = 1_000
 
 /** Gets an access token for the consumer's own client; `rejected` when the last one was refused. */
 export type GetToken = (request: {
@@ -19,35 +23,64 @@ export interface AcknowledgerOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly report: (event: FeedEvent) => void
+  /** What is held of the feed. */
+  readonly position: () => FeedPosition | undefined
   /** Resolves to `undefined` while there is nothing to acknowledge. */
   readonly state: () => Promise<Acknowledgement | undefined>
 }
 
 export interface Acknowledger {
+  /** Where something else is held than was told last, it is told: at once, or a second after that. */
+  look(): void
   idle(): Promise<void>
 }
 
-/** Tells the issuer what is held: now, and every 30 s until the signal. */
+/** Tells the issuer what is held: now, with news, and every 30 s until the signal. */
 export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
   const { clock, signal, report } = options
-  let current: Promise<void> = Promise.resolve()
+  let current: Promise<void> | undefined
   let cancel: () => void = () => {}
+  let toldAtMs = Number.NEGATIVE_INFINITY
+  let told: FeedPosition | undefined
+  /** An issuer that refused is asked again after 30 s, not with every piece of news. */
+  let isRefused = false
+
   const turn = (): void => {
     if (signal.aborted) return
-    current = acknowledge(options).then(
-      (done) => {
-        if (done === undefined || signal.aborted) return
-        report({ type: 'feed_acknowledged', position: done.position, kids: done.kids.length })
-      },
-      (error: RevocationError) => {
-        if (!signal.aborted) report({ type: 'feed_failed', via: 'acknowledgement', error })
-      },
-    )
+    toldAtMs = clock.monotonicMs()
+    told = options.position()
+    current = acknowledge(options)
+      .then(
+        (done) => {
+          isRefused = false
+          if (done === undefined || signal.aborted) return
+          report({ type: 'feed_acknowledged', position: done.position, kids: done.kids.length })
+        },
+        (error: RevocationError) => {
+          isRefused = true
+          if (!signal.aborted) report({ type: 'feed_failed', via: 'acknowledgement', error })
+        },
+      )
+      .then(() => {
+        current = undefined
+        // What came meanwhile.
+        look()
+      })
+    cancel()
     cancel = clock.after(everyMs, turn)
+  }
+  const look = (): void => {
+    const held = options.position()
+    if (current !== undefined || isRefused || held === undefined || signal.aborted) return
+    if (told !== undefined && comparePositions(told, held) === 0) return
+    const waitMs = toldAtMs + leastMs - clock.monotonicMs()
+    cancel()
+    if (waitMs > 0) cancel = clock.after(waitMs, turn)
+    else turn()
   }
   signal.addEventListener('abort', () => cancel(), { once: true })
   turn()
-  return { idle: () => current }
+  return { look, idle: async () => current }
 }
 
 async function acknowledge(options: AcknowledgerOptions): Promise<Acknowledgement | undefined> {
