@@ -1,7 +1,7 @@
 export { type AuditLog, type AuditLogEvent, type AuditLogOptions, openAuditLog } from './audit-log.ts'
 export type { AuditEvent } from './audit-record.ts'
 export { type DescribedError, describeError } from './describe-error.ts'
-export type { Counter, Gauge, Histogram, LabelsOf } from './instruments.ts'
+export type { Counter, Gauge, Histogram, Instruments, LabelLists, LabelsOf, OwnFamily } from './instruments.ts'
 export type { KeyMetrics, KeyRingLike, KeyStatusLike } from './key-metrics.ts'
 export { type FieldKind, type LogFields, logFields } from './log-fields.ts'
 export {

@@ -1,4 +1,5 @@
 import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, type Registry } from 'prom-client'
+import { ObservabilityError } from './observability-error.ts'
 
 /** What a label outside its list is counted under. */
 export const other = 'other'
@@ -129,5 +130,47 @@ export function histogram<Name extends string>(
     observe: (labels, value) => {
       if (value >= 0 && Number.isFinite(value)) inner.observe(close(labels), value)
     },
+  }
+}
+
+/** What an instrument is called (the prefix is put before it), what it says, and the labels that it may have. */
+export interface OwnFamily<Name extends string> {
+  /** Lower case letters, digits and `_`, without the prefix. */
+  readonly name: string
+  readonly help: string
+  /** For each label its values, as with those of the fleet; at most 1,000 series come of them. @default none */
+  readonly labels?: LabelLists<Name>
+}
+
+/** Makes instruments of an application's own, beside those of the fleet and under the same rules. */
+export interface Instruments {
+  /** @throws ObservabilityError `invalid_options` for a name that is taken or malformed, and too many series */
+  counter<Name extends string = never>(family: OwnFamily<Name>): Counter<Name>
+  /** @throws ObservabilityError `invalid_options` */
+  gauge<Name extends string = never>(family: OwnFamily<Name>): Gauge<Name>
+  /** @param family `buckets`: upper bounds, growing @throws ObservabilityError `invalid_options` */
+  histogram<Name extends string = never>(
+    family: OwnFamily<Name> & { readonly buckets: readonly number[] },
+  ): Histogram<Name>
+}
+
+const mostOwnSeries = 1_000
+
+export function ownInstruments(registry: Registry, prefix: string): Instruments {
+  const checked = <Name extends string>({ name, help, labels }: OwnFamily<Name>): Family<Name> => {
+    const lists = labels ?? ({} as LabelLists<Name>)
+    const series = Object.values<readonly string[]>(lists).reduce((product, values) => product * (values.length + 1), 1)
+    const refuse = (what: string): never => {
+      throw new ObservabilityError('invalid_options', `${JSON.stringify(name.slice(0, 64))}: ${what}`)
+    }
+    if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) refuse('expected lower case letters, digits and _')
+    if (registry.getSingleMetric(prefix + name) !== undefined) refuse('there is a metric of this name')
+    if (series > mostOwnSeries) refuse(`at most ${mostOwnSeries} series, found ${series}`)
+    return { name: prefix + name, help, labels: lists }
+  }
+  return {
+    counter: (family) => counter(registry, checked(family)),
+    gauge: (family) => gauge(registry, checked(family)),
+    histogram: (family) => histogram(registry, { ...checked(family), buckets: family.buckets }),
   }
 }

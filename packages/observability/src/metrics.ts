@@ -7,8 +7,10 @@ import {
   gauge,
   type Histogram,
   histogram,
+  type Instruments,
   type LabelLists,
   other,
+  ownInstruments,
 } from './instruments.ts'
 import { createKeyMetrics, type KeyMetrics } from './key-metrics.ts'
 import {
@@ -71,6 +73,8 @@ export interface Metrics {
   readonly httpDuration: Histogram<'method' | 'route' | 'status'>
   /** `ws_…`; absent without the option `webSockets`. */
   readonly webSockets?: WebSocketMetrics
+  /** Makes more of them, for what an application counts of its own. */
+  readonly own: Instruments
 }
 
 export interface MetricsOptions {
@@ -217,5 +221,6 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       buckets: httpBuckets,
     }),
     ...(options.webSockets === true ? { webSockets: createWebSocketMetrics(registry, prefix) } : {}),
+    own: ownInstruments(registry, prefix),
   }
 }

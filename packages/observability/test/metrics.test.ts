@@ -241,3 +241,35 @@ describe('keys', () => {
     expect(names).toContain('countersign_signing_key_info{kid="k99",alg="other",state="other"}')
   })
 })
+
+describe("an application's own metrics", () => {
+  it('are beside those of the fleet, every series from the start, and take only what is on their lists', async () => {
+    const metrics = make()
+    const jobs = metrics.own.counter({ name: 'jobs_total', help: 'Jobs.', labels: { result: ['ok', 'failed'] } })
+    const last = metrics.own.gauge({ name: 'job_last_timestamp_seconds', help: 'The last; 0: none.' })
+    const took = metrics.own.histogram({ name: 'job_seconds', help: 'Time.', labels: { kind: ['a'] }, buckets: [1, 2] })
+    const before = await samples(metrics)
+    expect(before.get('countersign_jobs_total{result="failed"}')).toBe(0)
+    expect(before.get('countersign_job_seconds_bucket{le="2",kind="a"}')).toBe(0)
+    jobs.add({ result: 'ok' })
+    jobs.add({ result: 'somebody’s name' })
+    last.set({}, 7)
+    took.observe({ kind: 'a' }, 1.5)
+    const after = await samples(metrics)
+    expect(after.get('countersign_jobs_total{result="ok"}')).toBe(1)
+    expect(after.get('countersign_jobs_total{result="other"}')).toBe(1)
+    expect(after.get('countersign_job_last_timestamp_seconds')).toBe(7)
+    expect(after.get('countersign_job_seconds_bucket{le="2",kind="a"}')).toBe(1)
+    expect([...after.keys()]).toEqual([...before.keys()])
+  })
+
+  it.each([
+    ['a name of the fleet', { name: 'token_issued_total' }],
+    ['a name that is none', { name: 'Jobs-total' }],
+    ['too many series', { name: 'x', labels: { id: Array.from({ length: 1000 }, (_, index) => `${index}`) } }],
+  ])('are refused for %s', (_why, family) => {
+    expect(() => make().own.counter({ help: 'Jobs.', ...family })).toThrow(
+      expect.objectContaining({ code: 'invalid_options' }),
+    )
+  })
+})
