@@ -1,7 +1,7 @@
 import { defineConsumers } from '@countersign/consumers'
 
 /**
- * The fleet's consumer matrix: five audiences, their scopes, and how a token for each is obtained.
+ * The fleet's consumer matrix: its audiences, their scopes, and how a token for each is obtained.
  * `docs/security/jwt-consumer-matrix.md` is made from this file by `countersign consumers matrix`.
  */
 export const consumers = defineConsumers({
@@ -27,7 +27,7 @@ export const consumers = defineConsumers({
       },
     },
     accessTokenLifeSeconds: 600,
-    obtainedBy: ['sign-in', 'client-credentials'],
+    obtainedBy: ['sign-in', 'client-credentials', 'exchange'],
     refresh: 'cookie',
     resource: 'http://127.0.0.1:4610',
   },
@@ -54,12 +54,18 @@ export const consumers = defineConsumers({
   'support-console': {
     description: 'Internal support and operations tooling.',
     scopes: {
-      'sessions:read': { sensitive: true, description: "Find a user's sessions." },
-      'sessions:revoke': { sensitive: true, sideEffects: true, description: "End a user's sessions." },
-      'keys:read': { description: 'See the signing keys and their timeline; public parts only.' },
+      'sessions:read': { sensitive: true, byName: true, description: "Find a user's sessions." },
+      'sessions:revoke': { sensitive: true, sideEffects: true, byName: true, description: "End a user's sessions." },
+      'keys:read': { byName: true, description: 'See the signing keys and their timeline; public parts only.' },
+      'help:answer': {
+        sensitive: true,
+        byName: true,
+        description: 'Act for customers who asked for help, by delegation and with a reason.',
+      },
+      'conversations:read': { description: 'A customer’s own: lets support read their conversations.' },
     },
     accessTokenLifeSeconds: 300,
-    obtainedBy: 'sign-in',
+    obtainedBy: ['sign-in', 'exchange'],
     refresh: 'cookie',
     resource: 'http://127.0.0.1:4613',
   },
@@ -73,8 +79,45 @@ export const consumers = defineConsumers({
     obtainedBy: 'client-credentials',
     resource: 'http://127.0.0.1:4614',
   },
+  'mcp-orchestrator': {
+    description:
+      'The MCP server that agents give their tasks to; it has the coder do them, in the name of whoever asked.',
+    scopes: {
+      'tasks:read': { description: 'Plan a task, and see how the own ones stand.' },
+      'tasks:run': { sideEffects: true, description: 'Run and stop tasks.' },
+      'coder:read': { description: 'Have a task read in the own workspace.' },
+      'coder:write': { sideEffects: true, description: 'Have a task write there; reading comes along.' },
+      'coder:run': {
+        sensitive: true,
+        sideEffects: true,
+        description: 'Have a task run commands there; both come along.',
+      },
+    },
+    // A task may take longer than the usual ten minutes, and nobody is there to renew its token.
+    accessTokenLifeSeconds: 7200,
+    obtainedBy: ['sign-in', 'client-credentials'],
+    refresh: 'body',
+    resource: 'http://127.0.0.1:4615/mcp',
+  },
+  'mcp-coder': {
+    description: 'The MCP server that reads, writes and runs commands in scratch workspaces, one for each subject.',
+    scopes: {
+      'coder:read': { description: 'Read, list and search files of the own workspace.' },
+      'coder:write': { sideEffects: true, description: 'Write and remove files there; reading comes along.' },
+      'coder:run': { sensitive: true, sideEffects: true, description: 'Run commands there; both come along.' },
+    },
+    accessTokenLifeSeconds: 600,
+    obtainedBy: ['exchange', 'sign-in', 'client-credentials'],
+    refresh: 'body',
+    resource: 'http://127.0.0.1:4616/mcp',
+  },
   edges: [
     // A customer's token becomes one for the bill at checkout, and names agent-api as who acts.
     { from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] },
+    // A customer asks for help; then an operator acts for them, says why, and is named in the token.
+    { from: 'agent-api', to: 'support-console', scopes: ['conversations:read'] },
+    { from: 'support-console', to: 'agent-api', scopes: ['conversations:read'], reason: true },
+    // The orchestrator takes, for each step of a task, a token that is good for that step.
+    { from: 'mcp-orchestrator', to: 'mcp-coder', scopes: ['coder:read', 'coder:write', 'coder:run'] },
   ],
 })

@@ -1,0 +1,1 @@
+export { consumer, implies, type Scope } from './scopes.ts'

@@ -1,0 +1,53 @@
+import { lstat, readlink } from 'node:fs/promises'
+import { addressSpacePerMemory, type CommandLimits } from './limits.ts'
+
+/** Where commands find their workspace. */
+export const workspaceInside = '/workspace'
+
+/** All that there is of the system, read-only. */
+const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc/alternatives'] as const
+
+/** Of another user than any of ours, so that a command sees no name of who runs this. */
+const userInside = '1000'
+
+const environment = { PATH: '/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', TERM: 'dumb' }
+
+/** The arguments that show the system to a sandbox: links as links, folders read-only. */
+export async function systemArguments(): Promise<readonly string[]> {
+  const parts = await Promise.all(
+    systemFolders.map(async (folder) => {
+      const stats = await lstat(folder).catch(() => undefined)
+      if (stats?.isSymbolicLink() === true) return ['--symlink', await readlink(folder), folder]
+      return stats?.isDirectory() === true ? ['--ro-bind', folder, folder] : []
+    }),
+  )
+  return parts.flat()
+}
+
+/**
+ * The arguments of `bwrap` for one command: namespaces of its own (processes, network, users, IPC, names), no
+ * capability, no environment of ours, the system read-only, the workspace, an own `/tmp`; and `prlimit`, inside, for what
+ * each process may take. All dies with its first process, and with ours.
+ */
+export function sandboxArguments(options: {
+  readonly system: readonly string[]
+  readonly folder: string
+  readonly argv: readonly string[]
+  readonly prlimit: string
+  readonly limits: CommandLimits
+}): readonly string[] {
+  const { system, folder, argv, prlimit, limits } = options
+  const temporary = ['--size', String(limits.temporaryBytes), '--tmpfs']
+  return [
+    ...['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--new-session'],
+    ...['--uid', userInside, '--gid', userInside, '--hostname', 'sandbox', '--cap-drop', 'ALL', '--clearenv'],
+    ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...system,
+    ...['--proc', '/proc', '--dev', '/dev', ...temporary, '/dev/shm', ...temporary, '/tmp'],
+    ...['--bind', folder, workspaceInside, '--chdir', workspaceInside, '--remount-ro', '/dev', '--remount-ro', '/'],
+    ...['--info-fd', '3', '--', prlimit],
+    ...[`--as=${limits.memoryBytes * addressSpacePerMemory}`, `--nproc=${limits.processes}`],
+    ...[`--fsize=${limits.fileBytes}`, `--nofile=${limits.openFiles}`, '--core=0', '--memlock=0'],
+    ...[`--cpu=${Math.ceil((limits.timeMs / 1_000) * 2)}`, '--', ...argv],
+  ]
+}

@@ -1,0 +1,155 @@
+import { constants } from 'node:fs'
+import { access, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { WorkspaceFault } from '../workspace/fault.ts'
+import { sandboxArguments, systemArguments } from './bubblewrap.ts'
+import { type CommandLimits, commandLimits } from './limits.ts'
+import { type CommandResult, runSandbox } from './run.ts'
+
+/** Debian's own of these are there nearly everywhere; none of them is more than the sandbox lets it be. */
+export const usualCommands = [
+  ...['cat', 'cp', 'cut', 'diff', 'du', 'file', 'find', 'git', 'grep', 'gzip', 'head', 'ls', 'make', 'mkdir', 'mv'],
+  ...['node', 'patch', 'perl', 'python3', 'rm', 'sed', 'sh', 'sort', 'stat', 'tail', 'tar', 'tr', 'uniq', 'wc'],
+] as const
+
+export interface CommandOptions {
+  /** Names that may be run, found below `/usr/bin` and `/bin`. @default usualCommands */
+  readonly allowed?: readonly string[]
+  readonly limits?: Partial<CommandLimits>
+  /** @default '/usr/bin/bwrap' */
+  readonly bwrap?: string
+}
+
+export interface Run {
+  readonly argv: readonly string[]
+  /** The workspace on this machine. */
+  readonly folder: string
+  /** Who is counted. */
+  readonly subject: string
+  readonly signal?: AbortSignal
+  readonly isFull?: () => Promise<boolean>
+  /** The process, as this machine numbers it. */
+  readonly onStart?: (pid: number) => void
+}
+
+/** Commands in sandboxes. */
+export interface Commands {
+  readonly limits: CommandLimits
+  /** Those of the list that this machine has. */
+  readonly names: readonly string[]
+  /** @throws WorkspaceFault `no_command`, `too_many_commands`, `closing` */
+  run(run: Run): Promise<CommandResult>
+  readonly running: number
+  /** Ends all of them. Resolves when they are gone. */
+  close(): Promise<void>
+}
+
+/** No commands, and why. */
+export interface NoCommands {
+  readonly why: string
+}
+
+const prlimit = '/usr/bin/prlimit'
+
+/** Looks whether a sandbox holds here what it should, by starting one. Without that there are no commands at all. */
+export async function openCommands(options: CommandOptions = {}): Promise<Commands | NoCommands> {
+  const { allowed = usualCommands, bwrap = '/usr/bin/bwrap' } = options
+  const limits = { ...commandLimits, ...options.limits }
+  for (const program of [bwrap, prlimit]) {
+    if (!(await isProgram(program)))
+      return { why: `${program} is not there: install Debian's bubblewrap and util-linux` }
+  }
+  const system = await systemArguments()
+  const why = await whatIsOpen({ bwrap, system, limits })
+  if (why !== undefined) return { why }
+  const programs = await findPrograms(allowed)
+  if (programs.size === 0) return { why: 'no command of the list is on this machine' }
+
+  const runs = new Map<Promise<CommandResult>, { readonly subject: string; readonly stop: AbortController }>()
+  let isClosing = false
+  return {
+    limits,
+    names: [...programs.keys()],
+    async run({ argv, folder, subject, signal, isFull, onStart }) {
+      const [name = '', ...rest] = argv
+      const program = programs.get(name)
+      if (program === undefined) throw new WorkspaceFault('no_command')
+      if (isClosing) throw new WorkspaceFault('closing')
+      const ofOne = [...runs.values()].filter((run) => run.subject === subject).length
+      if (runs.size >= limits.concurrent || ofOne >= limits.concurrentOfOne) {
+        throw new WorkspaceFault('too_many_commands')
+      }
+      const stop = new AbortController()
+      const running = runSandbox({
+        bwrap,
+        args: sandboxArguments({ system, folder, argv: [program, ...rest], prlimit, limits }),
+        limits,
+        signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+        isFull,
+        onStart,
+      })
+      runs.set(running, { subject, stop })
+      try {
+        return await running
+      } finally {
+        runs.delete(running)
+      }
+    },
+    get running() {
+      return runs.size
+    },
+    async close() {
+      isClosing = true
+      for (const { stop } of runs.values()) stop.abort()
+      await Promise.allSettled(runs.keys())
+    },
+  }
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Below the folders that the sandbox has, so that a name means the same there. */
+async function findPrograms(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  for (const name of names) {
+    for (const folder of ['/usr/bin', '/bin']) {
+      const path = join(folder, name)
+      if (found.has(name) || !(await isProgram(path))) continue
+      const target = await realpath(path)
+      if (/^\/(usr|bin|lib)\//.test(target)) found.set(name, path)
+    }
+  }
+  return found
+}
+
+/** Starts a sandbox that looks around; undefined if all is as it should be. */
+async function whatIsOpen(given: {
+  readonly bwrap: string
+  readonly system: readonly string[]
+  readonly limits: CommandLimits
+}): Promise<string | undefined> {
+  const { bwrap, system, limits } = given
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-sandbox-'))
+  const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; (echo x > /usr/x) 2>/dev/null && echo writable; true`
+  try {
+    const args = sandboxArguments({ system, folder, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })
+    const { reason, exitCode, stdout, stderr } = await runSandbox({ bwrap, args, limits })
+    if (reason !== 'exited' || exitCode !== 0) {
+      return `bubblewrap does not work here: ${stderr.trim().split('\n')[0]?.slice(0, 200) || reason}`
+    }
+    const [net, processes, ...rest] = stdout.trim().split('\n')
+    if (net?.trim() !== 'net lo') return 'a sandbox would have a network'
+    if (!(Number(processes) < 10)) return 'a sandbox would see other processes'
+    if (rest.includes('writable') || rest.includes('home') || rest.includes('root'))
+      return 'a sandbox would not be closed'
+    return undefined
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
