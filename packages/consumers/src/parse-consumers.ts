@@ -29,6 +29,7 @@ const description = z
 const scopeProperties = z.strictObject({
   sensitive: z.boolean().exactOptional(),
   sideEffects: z.boolean().exactOptional(),
+  byName: z.boolean().exactOptional(),
   description: description.exactOptional(),
 })
 

@@ -48,11 +48,12 @@ function section(consumer: Consumer): string[] {
     `## ${code(consumer.audience)}`,
     ...(consumer.description === undefined ? [] : [text(consumer.description)]),
     table(
-      ['scope', 'sensitive', 'side effects', 'what it allows'],
-      scopes.map(([scope, { sensitive, sideEffects, description }]) => [
+      ['scope', 'sensitive', 'side effects', 'by name', 'what it allows'],
+      scopes.map(([scope, { sensitive, sideEffects, byName, description }]) => [
         code(scope),
         sensitive === true ? 'yes' : 'no',
         sideEffects === true ? 'yes' : 'no',
+        byName === true ? 'yes' : 'no',
         text(description ?? ''),
       ]),
     ),

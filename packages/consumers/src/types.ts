@@ -4,6 +4,11 @@ export interface ScopeProperties {
   readonly sensitive?: boolean
   /** Changes something in the world, so it is not for a synthetic token. @default false */
   readonly sideEffects?: boolean
+  /**
+   * For operators: a person gets it only if their account names it (`users add --scope`). An account without a list of its
+   * own, which may have everything else, does not get it. @default false
+   */
+  readonly byName?: boolean
   /** One line for the matrix document. */
   readonly description?: string
 }

@@ -4,7 +4,10 @@ import { defineConsumers, parseConsumers, renderMatrix } from '../src/index.ts'
 const matrix = defineConsumers({
   'agent-api': {
     description: 'Agents | and *tools*.',
-    scopes: { 'agents:read': { description: 'List agents.' }, 'jobs:run': { sideEffects: true, sensitive: true } },
+    scopes: {
+      'agents:read': { description: 'List agents.', byName: true },
+      'jobs:run': { sideEffects: true, sensitive: true },
+    },
     obtainedBy: ['sign-in', 'client-credentials'],
     refresh: 'cookie',
     resource: 'https://api.example.com',
@@ -33,16 +36,16 @@ it('writes the whole matrix as a document', () => {
 
     Agents \\| and \\*tools\\*.
 
-    | scope | sensitive | side effects | what it allows |
-    | --- | --- | --- | --- |
-    | \`agents:read\` | no | no | List agents. |
-    | \`jobs:run\` | yes | yes |  |
+    | scope | sensitive | side effects | by name | what it allows |
+    | --- | --- | --- | --- | --- |
+    | \`agents:read\` | no | no | yes | List agents. |
+    | \`jobs:run\` | yes | yes | no |  |
 
     ## \`billing-worker\`
 
-    | scope | sensitive | side effects | what it allows |
-    | --- | --- | --- | --- |
-    | \`jobs:run\` | no | no |  |
+    | scope | sensitive | side effects | by name | what it allows |
+    | --- | --- | --- | --- | --- |
+    | \`jobs:run\` | no | no | no |  |
 
     ## Token exchange
 

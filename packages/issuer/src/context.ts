@@ -15,6 +15,8 @@ export interface Resource {
   readonly scopes: ReadonlySet<string>
   /** All its scopes, space-separated. */
   readonly allScopes: string
+  /** Those that a person gets only if their account names them. */
+  readonly byName: ReadonlySet<string>
 }
 
 /** What the operations share. */
@@ -61,7 +63,8 @@ export function createContext(options: IssuerOptions): Context {
     const ring = options.rings.find((candidate) => candidate.algorithm === consumer.algorithm)
     if (ring === undefined) continue
     const names = Object.keys(consumer.scopes)
-    const resource: Resource = { consumer, ring, scopes: new Set(names), allScopes: names.join(' ') }
+    const byName = new Set(names.filter((name) => consumer.scopes[name]?.byName === true))
+    const resource: Resource = { consumer, ring, scopes: new Set(names), allScopes: names.join(' '), byName }
     resources.set(consumer.audience, resource)
     if (consumer.resource !== undefined) {
       byUrl.set(consumer.resource, resource)

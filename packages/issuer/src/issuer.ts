@@ -8,6 +8,7 @@ import { isIssuerError } from './errors.ts'
 import { tokenExchange } from './exchange/token-exchange.ts'
 import { acknowledge, liveSeconds } from './feed/acknowledge.ts'
 import { createFeed } from './feed/feed.ts'
+import { createPositionReader } from './feed/position-reader.ts'
 import { startUpkeep } from './feed/upkeep.ts'
 import { introspect, introspectToken } from './introspect.ts'
 import { createKeys } from './keys.ts'
@@ -45,6 +46,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const stopUpkeep = feed === undefined ? undefined : startUpkeep(context, feed)
   const document = metadata(context)
   const jwks = createMergedJwks(context.rings)
+  const position = createPositionReader(context.stores.revocations)
 
   let adopted: Adopted | undefined
 
@@ -90,6 +92,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       run(async () => (await findClient(context, clientId))?.origins.includes(origin) ?? false),
     clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
     acknowledge: (request) => run(() => acknowledge(context, own, request)),
+    revocationPosition: () => run(position),
     acknowledgements: () => run(() => context.stores.acknowledgements.live(context.now(), liveSeconds)),
     metadata: () => document,
     jwks: () => running.look(jwks),
@@ -134,6 +137,7 @@ function runningSessions(context: Context, { run }: Running): Sessions {
   const sessions = createSessions(context)
   return {
     list: (identifier, page) => run(() => sessions.list(identifier, page)),
+    byId: (id) => run(() => sessions.byId(id)),
     revoke: (id, requested) => run(() => sessions.revoke(id, requested)),
   }
 }

@@ -19,6 +19,8 @@ export type Revocable =
       readonly type: 'session'
       readonly session: Pick<SessionRecord, 'id' | 'clientId' | 'userId'>
       readonly reason: SessionEndReason
+      /** In an operator's words, for the record. @default the reason */
+      readonly why?: string
     }
   | { readonly type: 'user'; readonly user: UserRecord; readonly because: 'disabled' }
   | {
@@ -79,9 +81,9 @@ function recordOf(what: Revocable, actor: AuditActor): IssuerAuditEvent | undefi
       return { ...allowed, action: 'token.revoke', target: { type: 'token', id: jti }, details }
     }
     case 'session': {
-      const { session, reason } = what
+      const { session, reason, why = reason } = what
       const details = { client: session.clientId, user: session.userId }
-      return { ...allowed, action: 'session.end', target: { type: 'session', id: session.id }, reason, details }
+      return { ...allowed, action: 'session.end', target: { type: 'session', id: session.id }, reason: why, details }
     }
     case 'user': {
       const target = { type: 'user', id: what.user.id } as const

@@ -2,6 +2,7 @@ import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
 import { normaliseIdentifier } from './identifier.ts'
 import { pageLimit } from './page.ts'
+import { isReason } from './reason.ts'
 import { revoking } from './revoking.ts'
 import type { Sessions } from './types.ts'
 
@@ -14,11 +15,16 @@ export function createSessions(context: Context): Sessions {
       if (user === undefined) throw new IssuerError('unknown_user', 'There is no user by that identifier.')
       return sessions.ofUser(user.id, { limit: pageLimit(page.limit) })
     },
-    async revoke(id, requested) {
+    byId: (id) => sessions.byId(id),
+    async revoke(id, { actor, reason: why } = {}) {
+      if (why !== undefined && !isReason(why)) {
+        throw new IssuerError('invalid_option', 'reason: expected 1 to 256 printable characters')
+      }
       const session = await sessions.byId(id)
       if (session === undefined || session.endedAt !== null) return false
-      const actor = requested?.actor ?? { type: 'operator' }
-      return revoking(context, { type: 'session', session, reason: 'revoked' }, actor)
+      const said = why === undefined ? {} : { why }
+      const ended = { type: 'session', session, reason: 'revoked', ...said } as const
+      return revoking(context, ended, actor ?? { type: 'operator' })
     },
   }
 }

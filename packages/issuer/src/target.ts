@@ -88,9 +88,10 @@ export function narrowToUser(
   { scopes }: Pick<UserRecord, 'scopes'>,
   requested: string | undefined,
 ): Granted {
-  if (scopes === null) return granted
+  const { byName } = granted.resource
+  if (scopes === null && byName.size === 0) return granted
   const wanted = granted.scope === '' ? [] : granted.scope.split(' ')
-  const allowed = wanted.filter((scope) => scopes.includes(scope))
+  const allowed = wanted.filter((scope) => (scopes === null ? !byName.has(scope) : scopes.includes(scope)))
   if (requested !== undefined && allowed.length < wanted.length) throw refusal('scope_not_allowed')
   return { ...granted, scope: allowed.join(' ') }
 }

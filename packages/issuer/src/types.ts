@@ -1,5 +1,5 @@
 import type { PublishedJwks } from '@countersign/keys'
-import type { Acknowledgement } from '@countersign/revocation'
+import type { Acknowledgement, FeedPosition } from '@countersign/revocation'
 import type { ActClaim } from '@countersign/tokens'
 import type { Clients, Requested, Users } from './account-types.ts'
 import type { RevocationFeed } from './feed/feed.ts'
@@ -151,8 +151,14 @@ export interface SessionInfo {
 export interface Sessions {
   /** Newest first. @throws IssuerError `unknown_user` */
   list(identifier: string, page?: { readonly limit?: number }): Promise<readonly SessionInfo[]>
-  /** @returns false if there is none by that id, or it has ended */
-  revoke(id: string, requested?: Requested): Promise<boolean>
+  /** Whether it is open or has ended; undefined if there is none, or it is forgotten. */
+  byId(id: string): Promise<SessionInfo | undefined>
+  /**
+   * @param requested `reason`: why, in the operator's words, for the audit log: 1 to 256 printable characters
+   * @returns false if there is none by that id, or it has ended
+   * @throws IssuerError `invalid_option`
+   */
+  revoke(id: string, requested?: Requested & { readonly reason?: string }): Promise<boolean>
 }
 
 /** What a compromise of a key takes with it. */
@@ -249,6 +255,8 @@ export interface Issuer {
   clientIdOf(clientIdOrName: string): Promise<string | undefined>
   /** Stores what a consumer acknowledges. @throws IssuerError `invalid_client`, `unauthorized_client`, `invalid_target` */
   acknowledge(request: AcknowledgeRequest): Promise<void>
+  /** Where the revocation log stands now: whoever holds this position holds all that was revoked before the call. */
+  revocationPosition(): Promise<FeedPosition>
   /** What live consumers acknowledged, with when. */
   acknowledgements(): Promise<readonly (Acknowledgement & { readonly at: number })[]>
   /** RFC 8414. */

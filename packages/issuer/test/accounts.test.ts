@@ -214,7 +214,18 @@ describe('sessions', () => {
       secret: password,
     })
     expect(await service.issuer.sessions.list('ada')).toMatchObject([{ id: sessionId, endedAt: null }])
-    expect(await service.issuer.sessions.revoke(sessionId)).toBe(true)
+    expect(await service.issuer.sessions.byId(sessionId)).toMatchObject({ id: sessionId, endedAt: null })
+    expect(await service.issuer.sessions.byId('unknown')).toBeUndefined()
+    const before = await service.issuer.revocationPosition()
+    for (const reason of ['', ' ', 'x'.repeat(257), 'two\nlines', 'hidden\u202e']) {
+      const refused = service.issuer.sessions.revoke(sessionId, { reason })
+      await expect(refused).rejects.toMatchObject({ code: 'invalid_option' })
+    }
+    expect(await service.issuer.revocationPosition()).toEqual(before)
+    const actor = { type: 'user', id: 'user_operator' } as const
+    expect(await service.issuer.sessions.revoke(sessionId, { actor, reason: 'ticket 4711' })).toBe(true)
+    expect(service.audits.at(-1)).toMatchObject({ action: 'session.end', actor, reason: 'ticket 4711' })
+    expect(await service.issuer.revocationPosition()).toEqual({ ...before, seq: before.seq + 1 })
     expect(await service.issuer.sessions.revoke(sessionId)).toBe(false)
     expect(await service.issuer.sessions.revoke('unknown')).toBe(false)
     expect(await service.issuer.sessions.list('ada')).toMatchObject([{ id: sessionId, endReason: 'revoked' }])

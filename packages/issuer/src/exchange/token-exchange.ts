@@ -5,6 +5,7 @@ import { authenticateConfidentialClient } from '../client-auth.ts'
 import type { Context, Resource } from '../context.ts'
 import { type Minted, mint, reportIssue, type ToMint } from '../mint.ts'
 import type { AuditActor, ClientRecord, ExchangeEntry, Party } from '../ports.ts'
+import { isReason } from '../reason.ts'
 import { refusal } from '../refusals.ts'
 import { namedResource, parseScope, usable } from '../target.ts'
 import type { TokenAnswer, TokenExchangeRequest } from '../types.ts'
@@ -80,15 +81,9 @@ function checkTypes(request: TokenExchangeRequest): string {
   return requestedTokenType
 }
 
-const longestReason = 256
-/** What would forge a line of a log, or hide in one. */
-const unreadable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
-
 /** @throws IssuerError `invalid_request` */
 function checkReason(reason: string | undefined): string | undefined {
-  if (reason === undefined) return undefined
-  if (reason.length > longestReason || reason.trim() === '' || unreadable.test(reason))
-    throw refusal('reason_malformed')
+  if (reason !== undefined && !isReason(reason)) throw refusal('reason_malformed')
   return reason
 }
 
