@@ -3,7 +3,7 @@ import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.t
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
 import { shareClaims } from './internal/shared-claims.ts'
-import { parseStrictObject } from './internal/strict-json.ts'
+import { holdsPrintable, parseStrictObject } from './internal/strict-json.ts'
 import { type TrustedKey, trustKey } from './internal/trusted-key.ts'
 import { type VerifiedToken, VerifiedTokens } from './internal/verified-tokens.ts'
 import type { PublicJwk } from './key-source.ts'
@@ -38,6 +38,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const ed25519 = options.ed25519 ?? engine.ed25519
   const isRevoked = options.isRevoked
   const verified = new VerifiedTokens(cache.maxEntries, cache.maxBytes)
+  const cached = cache.maxEntries > 0
   const headers = new KnownHeaders()
   const trusted = new WeakMap<PublicJwk, TrustedKey>()
 
@@ -72,21 +73,25 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
 
   /** Everything after the signature. */
   function finish(opened: OpenToken, key: TrustedKey): Principal {
-    const { token, header, payload, known } = opened
+    const { token, header, payload, ascii, known } = opened
     if (known === undefined && !profile.types.includes(header.type)) {
       return reject('wrong_type', 'header.typ', 'The token is not an access token.', 'profile')
     }
     const claims = parseStrictObject(payload, shareClaims)
     if (claims === undefined) return reject('malformed', 'claims', 'The payload is not a strict JSON object.')
     const now = clock.now()
-    const principal = readPrincipal(claims, key.jwk.kid, now, expectations)
+    const principal = readPrincipal(claims, key.jwk.kid, now, expectations, ascii && holdsPrintable(payload))
     if (isRevoked?.(principal) === true) return revoked()
     if (known?.key !== key) headers.add({ segment: token.slice(0, token.indexOf('.')), header, key })
-    const startsAt = notBefore(principal.issuedAt, claims.nbf as number | undefined) - toleranceSeconds
+    if (cached) remember(token, principal, key.jwk, now)
+    return principal
+  }
+
+  function remember(token: string, principal: Principal, key: PublicJwk, now: number): void {
+    const startsAt = notBefore(principal.issuedAt, principal.claims.nbf as number | undefined) - toleranceSeconds
     const endsAt = principal.expiresAt + toleranceSeconds
     const endsAtMs = clock.monotonicMs() + (endsAt - now) * 1000
-    verified.add({ token, principal, key: key.jwk, startsAt, endsAt, endsAtMs })
-    return principal
+    verified.add({ token, principal, key, startsAt, endsAt, endsAtMs })
   }
 
   function revoked(): never {
@@ -115,7 +120,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   function recall(token: string): Principal | undefined {
-    const hit = typeof token === 'string' ? verified.get(token) : undefined
+    const hit = cached && typeof token === 'string' ? verified.get(token) : undefined
     return hit === undefined ? undefined : recheck(hit)
   }
 

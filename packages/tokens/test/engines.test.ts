@@ -1,5 +1,6 @@
 import { constants, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { engine as webEngine } from '../src/engine.ts'
 import type { Ed25519Engine } from '../src/engine-contract.ts'
@@ -221,6 +222,27 @@ describe.each([
   ])('does not decode %s', (_why, text) => {
     expect(engine.decodeBytes(text)).toBeUndefined()
     expect(engine.decodeText(text)).toBeUndefined()
+  })
+
+  it('decodes what has one spelling, and that one only', () => {
+    const character = fc.constantFrom(...'AQgw09_-', '+', '/', '=', ' ', '\n', '\0', '.', 'é', 'Ł', 'Ā', '\ud83d')
+    const nearly = fc.tuple(fc.uint8Array({ maxLength: 20 }), character, fc.nat(30)).map(([bytes, odd, at]) => {
+      const text = Buffer.from(bytes).toString('base64url')
+      return `${text.slice(0, at)}${odd}${text.slice(at + 1)}`
+    })
+    const anything = fc.oneof(nearly, fc.string({ unit: character, maxLength: 12 }))
+    let refused = 0
+    fc.assert(
+      fc.property(anything, (text) => {
+        const bytes = Buffer.from(text, 'base64url')
+        const canonical = bytes.toString('base64url') === text
+        if (!canonical) refused++
+        const decoded = engine.decodeBytes(text)
+        expect(decoded && Buffer.from(decoded)).toEqual(canonical ? bytes : undefined)
+      }),
+      { numRuns: 5_000 },
+    )
+    expect(refused).toBeGreaterThan(500)
   })
 
   it('needs the bytes no more once it was asked, for any algorithm', async () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseStrictObject } from '../src/internal/strict-json.ts'
 
@@ -31,6 +32,9 @@ describe.each([
     ['nine levels of objects', objects(9)],
     ['513 entries', `{"a":${ones(511)}}`],
     ['a name twice', '{"a":1,"a":1}'],
+    ['a name twice, and a number that is shorter with an exponent', '{"a":1,"a":2,"b":1e9}'],
+    ['a name twice, the dropped one empty', '{"a":"","a":[]}'],
+    ['a name twice, and zero with a sign', '{"a":0,"a":-0}'],
     ['a name twice further down', '{"b":[{"a":1,"a":2}]}'],
     ['__proto__', '{"__proto__":1}'],
     ['__proto__ further down', '{"a":{"b":[{"__proto__":null}]}}'],
@@ -72,4 +76,39 @@ it.each(['', 'null', 'true', '1', '"text"', '[]', '[{}]', '"\\u0041"', '["\\n"]'
 it('takes the empty object', () => {
   expect(parseStrictObject('{}')).toEqual({})
   expect(parseStrictObject(' {\n} ')).toEqual({})
+})
+
+/** JSON text as no serializer writes it: names that come again, white space, numbers in every spelling. */
+const oddText = fc.letrec<{ value: string; object: string }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom('0', '-0', '7', '1000', '1e3', '1E+3', '12e2', '1.0', '999999999999', '1e21', '0.1', '-5'),
+    fc.constantFrom('null', 'true', 'false', '""', '":"', '"a"', '"å\u2028\ud83d"', '"{\u007f}"', '[]', '{}'),
+    fc.array(tie('value'), { maxLength: 3 }).map((entries) => `[${entries.join(',')}]`),
+    tie('object'),
+  ),
+  object: fc
+    .array(fc.tuple(fc.constantFrom('a', 'b', '', '1', '__proto__'), fc.constantFrom('', ' ', '\n'), tie('value')), {
+      maxLength: 4,
+    })
+    .map((members) => `{${members.map(([name, space, value]) => `"${name}"${space}:${value}`).join(',')}}`),
+})).object
+
+it('gives one verdict, by whichever way a text is read', () => {
+  let refused = 0
+  let taken = 0
+  const verdict = (text: string): void => {
+    const own = parseStrictObject(escaped(text))
+    expect(parseStrictObject(plain(text))).toEqual(own)
+    if (own === undefined) refused++
+    else taken++
+  }
+  fc.assert(
+    fc.property(
+      oddText.filter((text) => text !== '{}'),
+      verdict,
+    ),
+    { numRuns: 20_000 },
+  )
+  expect(Math.min(refused, taken)).toBeGreaterThan(1000)
 })

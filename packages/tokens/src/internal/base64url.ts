@@ -43,3 +43,11 @@ export function encodeBase64Url(bytes: Uint8Array): string {
   }
   return held === 0 ? text : text + alphabet[(buffer << (6 - held)) & 63]
 }
+
+/** Whether the last character of base64url text sets no bit that encodes nothing. */
+export function endsCanonically(text: string): boolean {
+  const used = text.length % 4
+  if (used === 0) return true
+  const last = bitsOf[text.charCodeAt(text.length - 1)] ?? 255
+  return (last & (used === 2 ? 15 : 3)) === 0
+}

@@ -15,10 +15,18 @@ const thumbprint = /^[\w-]{42}[AEIMQUYcgkosw048]$/
 
 type Members = Readonly<Record<string, unknown>>
 
+/** Longest name, in characters. */
+const longestName = 512
+
 /** A non-empty name of at most 512 characters without control characters: it ends up in logs and look-ups. */
 export function isIdentifier(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length > 512) return false
+  if (typeof value !== 'string' || value.length > longestName) return false
   return printableAscii.test(value) || (value !== '' && !controlOrSurrogate.test(value))
+}
+
+/** The same of a value parsed from text whose strings hold printable ASCII only. */
+function isPrintableIdentifier(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= longestName
 }
 
 /** Whole Unix seconds. */
@@ -73,10 +81,11 @@ function isAudience(value: unknown, profile: Profile): boolean {
 }
 
 /** The claims that come with delegation, sessions and binding; all of them optional. */
-function findBadExtra({ sid, org_id, act, may_act, anc, gen, cnf, nbf }: Members): string | undefined {
+function findBadExtra(claims: Members, isName: (value: unknown) => boolean): string | undefined {
+  const { sid, org_id, act, may_act, anc, gen, cnf, nbf } = claims
   if (!isOptional(nbf, isInstant)) return 'nbf'
-  if (!isOptional(sid, isIdentifier)) return 'sid'
-  if (!isOptional(org_id, isIdentifier)) return 'org_id'
+  if (!isOptional(sid, isName)) return 'sid'
+  if (!isOptional(org_id, isName)) return 'org_id'
   if (act !== undefined && !isActor(act)) return 'act'
   if (!isOptional(may_act, isMayAct)) return 'may_act'
   if (!isOptional(anc, isAncestors)) return 'anc'
@@ -95,18 +104,21 @@ function findBadOwn({ via, synthetic }: Members): string | undefined {
  * The first claim that is missing or has the wrong type (RFC 9068 section 2.2, RFC 7519 section 4.1), if any; what a
  * `scope` holds is the caller's to check. By hand:
  * a schema library takes 2 µs for it, the whole verification without the signature hardly more.
+ *
+ * @param printable true if the claims were parsed from text whose strings hold printable ASCII only
  */
-export function findBadClaim(claims: Members, profile: Profile): string | undefined {
+export function findBadClaim(claims: Members, profile: Profile, printable = false): string | undefined {
   const { iss, sub, aud, exp, iat, jti, client_id, azp, scope } = claims
   const { optional } = profile
+  const isName = printable ? isPrintableIdentifier : isIdentifier
   if (typeof iss !== 'string' || iss === '') return 'iss'
-  if (!isIdentifier(sub)) return 'sub'
+  if (!isName(sub)) return 'sub'
   if (!isAudience(aud, profile)) return 'aud'
   if (!isInstant(exp)) return 'exp'
   if (iat === undefined ? !optional.includes('iat') : !isInstant(iat)) return 'iat'
-  if (jti === undefined ? !optional.includes('jti') : !isIdentifier(jti)) return 'jti'
-  if (!isOptional(client_id, isIdentifier)) return 'client_id'
-  if (azp === undefined ? profile.audience === 'azp' : !isIdentifier(azp)) return 'azp'
+  if (jti === undefined ? !optional.includes('jti') : !isName(jti)) return 'jti'
+  if (!isOptional(client_id, isName)) return 'client_id'
+  if (azp === undefined ? profile.audience === 'azp' : !isName(azp)) return 'azp'
   if (scope === undefined ? !optional.includes('scope') : typeof scope !== 'string') return 'scope'
-  return findBadExtra(claims) ?? (profile === rfc9068 ? findBadOwn(claims) : undefined)
+  return findBadExtra(claims, isName) ?? (profile === rfc9068 ? findBadOwn(claims) : undefined)
 }

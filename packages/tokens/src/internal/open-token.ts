@@ -30,8 +30,9 @@ export class KnownHeaders {
   /** The header of a token whose first dot stands there. */
   find(token: string, dot: number): KnownHeader | undefined {
     const last = this.#last
-    if (last !== undefined && last.segment.length === dot && token.startsWith(last.segment)) return last
-    const known = this.#bySegment.get(token.slice(0, dot))
+    const segment = token.slice(0, dot)
+    if (last !== undefined && last.segment === segment) return last
+    const known = this.#bySegment.get(segment)
     if (known !== undefined) this.#last = known
     return known
   }
@@ -51,6 +52,8 @@ export interface OpenToken {
   readonly known: KnownHeader | undefined
   /** The payload's text, not parsed. */
   readonly payload: string
+  /** True if the payload is ASCII only. */
+  readonly ascii: boolean
   /** Where the signed part ends. */
   readonly signedLength: number
   /** Valid until the next token is opened. */
@@ -109,5 +112,7 @@ export function openToken(
   if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
   const signature = engine.decodeBytes(token.slice(second + 1))
   if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
-  return { token, header, known, payload, signedLength: second, signature }
+  // A character beyond ASCII takes more bytes in UTF-8 than UTF-16 units.
+  const ascii = payload.length === Math.floor(((second - first - 1) * 3) / 4)
+  return { token, header, known, payload, ascii, signedLength: second, signature }
 }

@@ -104,16 +104,18 @@ export function notBefore(issuedAt: number | undefined, nbf: number | undefined)
  *
  * @param claims deeply frozen
  * @param now Unix seconds
+ * @param printable true if the claims were parsed from text whose strings hold printable ASCII only
  */
 export function readPrincipal(
   claims: Readonly<Record<string, unknown>>,
   keyId: string,
   now: number,
   expected: Expectations,
+  printable = false,
 ): Principal {
   const { profile } = expected
   checkKind(claims, profile)
-  const bad = findBadClaim(claims, profile)
+  const bad = findBadClaim(claims, profile, printable)
   if (bad !== undefined) return badClaim(bad)
   const accepted = claims as unknown as Accepted
   if (accepted.iss !== expected.issuer)

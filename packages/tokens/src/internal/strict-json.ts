@@ -1,7 +1,16 @@
+import { sealCompact } from './compact-json.ts'
 import { jsonBounds, readJson } from './read-json.ts'
 
 const quote = 0x22
 const colon = 0x3a
+
+/** DEL is the one control character that JSON lets into a string as it is (RFC 8259 section 7). */
+const del = '\x7f'
+
+/** True for JSON text, ASCII only, in whose strings every character is printable. */
+export function holdsPrintable(text: string): boolean {
+  return !text.includes('\\') && !text.includes(del)
+}
 
 /** Colons outside strings: as many as there are members. The text is well-formed JSON without a backslash. */
 function countMembers(text: string): number {
@@ -56,6 +65,8 @@ export function parseStrictObject(
   const walk: Walk = { members: 0, entries: 0 }
   // JSON.parse keeps the last of two equal names, so a dropped one shows as a colon too many.
   if (!escaped) prepare?.(value as Record<string, unknown>)
+  // Nearly every token's claims; any other text is looked at member by member.
+  if (!escaped && sealCompact(value, text)) return value as Record<string, unknown>
   if (!escaped && (!seal(value, 1, walk) || countMembers(text) !== walk.members)) return undefined
   return value as Record<string, unknown>
 }
