@@ -57,6 +57,21 @@ describe('checkConsumers', () => {
       ['warning exchange_cycle a', 'warning exchange_cycle b', 'warning impersonation a'],
     ],
     [
+      'no cycle where a reason is needed on the way',
+      {
+        a: exchanged,
+        b: exchanged,
+        c: quiet,
+        edges: [
+          { from: 'c', to: 'a', scopes: ['x:read'] },
+          { from: 'a', to: 'b', scopes: ['x:read'] },
+          { from: 'b', to: 'a', scopes: ['x:read'], reason: true },
+        ],
+      },
+      {},
+      [],
+    ],
+    [
       'a client that exchanges what was sent to another',
       { a: exchanged, c: quiet, edges: [{ from: 'c', to: 'a', scopes: ['x:read'], by: ['c', 'desk'] }] },
       {},
