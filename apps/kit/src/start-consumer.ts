@@ -52,6 +52,8 @@ export interface ServiceContext<Scope extends string> {
   readonly server: Server
   /** To be ended when the service ends, in the reverse order; the server before all of it. */
   onClose(part: { close(): unknown }): void
+  /** To be ended before the server, which waits for its requests: what keeps them open. */
+  beforeClose(part: { close(): unknown }): void
   readonly onFault: (error: unknown) => void
 }
 
@@ -75,8 +77,10 @@ export async function startConsumer<Scope extends string>(
   })
   const report = createReporter({ metrics, logger })
   const parts: { close(): unknown }[] = []
+  const early: { close(): unknown }[] = []
   let closeServer = async (): Promise<void> => undefined
   const close = async (): Promise<void> => {
+    for (const part of early.splice(0).reverse()) await part.close()
     // Requests under way need the rest.
     await closeServer()
     for (const part of parts.splice(0).reverse()) await part.close()
@@ -97,7 +101,16 @@ export async function startConsumer<Scope extends string>(
     })
     parts.push(guard)
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
-    handler = await make({ guard, logger, metrics, url, server, onClose: (part) => parts.push(part), onFault })
+    handler = await make({
+      guard,
+      logger,
+      metrics,
+      url,
+      server,
+      onClose: (part) => parts.push(part),
+      beforeClose: (part) => early.push(part),
+      onFault,
+    })
     const metricsServer =
       metricsPort === undefined
         ? undefined
