@@ -18,6 +18,7 @@ const environment = z.object({
   METRICS_PORT: port.optional(),
   REVOCATIONS: z.enum(['follow', 'off']).default('follow'),
   BILLING_URL: z.url({ protocol: /^https?$/, error: 'expected the URL of billing-worker' }).optional(),
+  SUPPORT_URL: z.url({ protocol: /^https?$/, error: 'expected the URL of support-console' }).optional(),
   CLIENT_ID: z.string().min(1).max(256).optional(),
   CLIENT_SECRET: z.string().min(1).max(1024).optional(),
   COUNTERSIGN_LOG_LEVEL: z.enum(logLevels).default('info'),
@@ -43,9 +44,15 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
   }
-  const { BILLING_URL, CLIENT_ID, CLIENT_SECRET } = parsed.data
-  const together = [BILLING_URL, CLIENT_ID, CLIENT_SECRET].filter((value) => value !== undefined).length
-  if (together % 3 !== 0) throw new ConfigError(['BILLING_URL, CLIENT_ID, CLIENT_SECRET: expected all three, or none'])
+  const { BILLING_URL, SUPPORT_URL, CLIENT_ID, CLIENT_SECRET } = parsed.data
+  if ((CLIENT_ID === undefined) !== (CLIENT_SECRET === undefined)) {
+    throw new ConfigError(['CLIENT_ID, CLIENT_SECRET: expected both, or none'])
+  }
+  const client =
+    CLIENT_ID === undefined || CLIENT_SECRET === undefined ? undefined : { id: CLIENT_ID, secret: CLIENT_SECRET }
+  if (client === undefined && (BILLING_URL !== undefined || SUPPORT_URL !== undefined)) {
+    throw new ConfigError(['BILLING_URL, SUPPORT_URL: expected CLIENT_ID and CLIENT_SECRET with them'])
+  }
   const { COUNTERSIGN_ISSUER, HOST, PORT, RESOURCE, METRICS_PORT, REVOCATIONS, COUNTERSIGN_LOG_LEVEL } = parsed.data
   return {
     issuer: COUNTERSIGN_ISSUER,
@@ -54,9 +61,9 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     logLevel: COUNTERSIGN_LOG_LEVEL,
     revocations: REVOCATIONS,
     ...(RESOURCE === undefined ? {} : { resource: RESOURCE }),
-    ...(BILLING_URL === undefined || CLIENT_ID === undefined || CLIENT_SECRET === undefined
-      ? {}
-      : { checkout: { billing: BILLING_URL, client: { id: CLIENT_ID, secret: CLIENT_SECRET } } }),
+    ...(client === undefined ? {} : { acknowledgeAs: client }),
+    ...(BILLING_URL === undefined || client === undefined ? {} : { checkout: { billing: BILLING_URL, client } }),
+    ...(SUPPORT_URL === undefined || client === undefined ? {} : { support: { console: SUPPORT_URL, client } }),
     ...(METRICS_PORT === undefined ? {} : { metricsPort: METRICS_PORT }),
   }
 }

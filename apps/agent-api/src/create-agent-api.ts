@@ -15,10 +15,12 @@ import { chatRoutes } from './routes/chat.ts'
 import { checkoutRoutes } from './routes/checkout.ts'
 import type { Context } from './routes/context.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { supportRoutes } from './routes/support.ts'
 import { toolRoutes } from './routes/tools.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import type { Scope } from './scopes.ts'
+import { noSupport, type Support } from './support.ts'
 import { UsageLog } from './usage-log.ts'
 
 export interface AgentApiOptions {
@@ -31,6 +33,8 @@ export interface AgentApiOptions {
   readonly chat?: ChatSocketOptions
   /** @default nothing can be bought */
   readonly checkout?: Checkout
+  /** @default nobody can be asked for help */
+  readonly support?: Support
   /** @default one of 100,000 entries */
   readonly usage?: UsageLog
 }
@@ -51,6 +55,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
     newId = randomUUID,
     onFault,
     checkout = noCheckout,
+    support = noSupport,
     usage = new UsageLog(100_000),
   } = options
   const auth = expressAuth(guard, { realm: 'agent-api' })
@@ -61,6 +66,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
     conversations: new OwnedStore<Conversation>({ perOwner: 20, total: 1000 }),
     usage,
     checkout,
+    support,
     clock,
     newId,
   }
@@ -74,6 +80,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
   toolRoutes(context)
   usageRoutes(context)
   checkoutRoutes(context)
+  supportRoutes(context)
 
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple')

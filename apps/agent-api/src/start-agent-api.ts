@@ -8,10 +8,12 @@ import {
   startMetricsServer,
 } from '@countersign/observability'
 import type { FeedEvent } from '@countersign/revocation'
+import { createTokenSource } from '@countersign/token-source'
 import { type CheckoutOptions, createCheckout } from './checkout.ts'
 import { createAgentApi } from './create-agent-api.ts'
 import { listen } from './listen.ts'
 import { type AgentApiConsumer, consumer as fleetConsumer } from './scopes.ts'
+import { createSupport, type SupportOptions } from './support.ts'
 
 export interface StartOptions {
   /** Whose tokens are accepted. */
@@ -32,6 +34,10 @@ export interface StartOptions {
   readonly metricsPort?: number
   /** Where orders are billed, and as whom this service exchanges its customers' tokens. @default nothing can be bought */
   readonly checkout?: Omit<CheckoutOptions, 'issuer'>
+  /** Where customers' requests for help go, and as whom this service exchanges their tokens. @default nobody can be asked */
+  readonly support?: Omit<SupportOptions, 'issuer'>
+  /** This service's own account: it tells the issuer which keys and revocations it holds. @default nobody is told */
+  readonly acknowledgeAs?: { readonly id: string; readonly secret: string }
   /** @default 'info' */
   readonly logLevel?: LogLevel
   /** Gets whole log lines. @default standard output */
@@ -66,26 +72,35 @@ export async function startAgentApi(options: StartOptions): Promise<RunningAgent
     const listening = await listen(host, port)
     const { server, url } = listening
     parts.push(listening)
+    const { acknowledgeAs } = options
+    const grant = { type: 'client_credentials', audience: consumer.audience } as const
+    const source = acknowledgeAs && createTokenSource({ issuer, client: acknowledgeAs, grant })
     const guard = createGuard({
       issuer,
       consumer,
       resource: options.resource ?? resourceOf(consumer, url),
       jwks: { onEvent: report.jwks, ...options.jwks },
-      feed: { onEvent: reportFeed(logger) },
+      feed: {
+        onEvent: reportFeed(logger),
+        ...(source === undefined ? {} : { ack: (asked) => source.getToken(asked) }),
+      },
       onEvent: report.guard,
       ...(options.revocations === 'off' ? { revocations: false } : {}),
     })
-    parts.push(guard)
+    parts.push(guard, { close: async () => source?.close() })
     // From now on, not from the first request on.
     void guard.whenReady()
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
     const checkout = options.checkout === undefined ? undefined : createCheckout({ issuer, ...options.checkout })
     if (checkout !== undefined) parts.push({ close: async () => checkout.close() })
+    const support = options.support === undefined ? undefined : createSupport({ issuer, ...options.support })
+    if (support !== undefined) parts.push({ close: async () => support.close() })
     const { app, sockets } = createAgentApi({
       guard,
       onFault,
       chat: { onEvent: report.webSocket },
       ...(checkout === undefined ? {} : { checkout }),
+      ...(support === undefined ? {} : { support }),
     })
     server.on('request', report.http).on('request', app)
     sockets.mount(server, '/chat')

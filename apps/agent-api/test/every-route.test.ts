@@ -15,6 +15,7 @@ const samples: Record<string, (api: World) => Promise<{ path: string; body?: unk
   'GET /tools': async () => ({ path: '/tools' }),
   'POST /tools/:name': async () => ({ path: '/tools/count-words', body: { text: 'one two' } }),
   'GET /usage': async () => ({ path: '/usage?after=0&limit=10', as: { sub: 'web' } }),
+  'POST /support': async () => ({ path: '/support', body: { note: 'help' } }),
   'POST /checkout': async () => ({ path: '/checkout', body: { order: 'order-1', plan: 'team' } }),
 }
 
@@ -26,6 +27,7 @@ async function begun(api: World): Promise<unknown> {
 let api: World
 beforeAll(async () => {
   api = await startApi({
+    support: { ask: async () => ({ expiresAt: 1 }), close: () => undefined },
     checkout: { bill: async () => ({ id: 'job-1', state: 'queued' }), close: () => undefined },
   })
 })

@@ -23,6 +23,8 @@ export const consumerEnvironment = {
   RESOURCE: url.optional(),
   METRICS_PORT: port.optional(),
   REVOCATIONS: z.enum(['follow', 'off']).default('follow'),
+  CLIENT_ID: text.max(256).optional(),
+  CLIENT_SECRET: text.optional(),
   COUNTERSIGN_LOG_LEVEL: z.enum(logLevels).default('info'),
 }
 
@@ -51,9 +53,19 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
   throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
 }
 
-/** The start options that `consumerEnvironment` stands for. */
+/**
+ * The start options that `consumerEnvironment` stands for.
+ * @throws ConfigError for half an account
+ */
 export function toStartOptions(read: z.output<z.ZodObject<typeof consumerEnvironment>>): ConsumerStartOptions {
+  const { CLIENT_ID, CLIENT_SECRET } = read
+  if ((CLIENT_ID === undefined) !== (CLIENT_SECRET === undefined)) {
+    throw new ConfigError(['CLIENT_ID, CLIENT_SECRET: expected both, or none'])
+  }
   return {
+    ...(CLIENT_ID === undefined || CLIENT_SECRET === undefined
+      ? {}
+      : { acknowledgeAs: { id: CLIENT_ID, secret: CLIENT_SECRET } }),
     issuer: read.COUNTERSIGN_ISSUER,
     host: read.HOST,
     logLevel: read.COUNTERSIGN_LOG_LEVEL,

@@ -8,6 +8,7 @@ const statuses = {
   conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
+  unavailable: 503,
 } as const
 
 export type ProblemCode = keyof typeof statuses

@@ -10,6 +10,7 @@ import {
   startMetricsServer,
 } from '@countersign/observability'
 import { listen, type RequestHandler } from '@countersign/server'
+import { createTokenSource } from '@countersign/token-source'
 
 /** What every consumer of the fleet is started with. */
 export interface ConsumerStartOptions {
@@ -25,6 +26,11 @@ export interface ConsumerStartOptions {
   readonly jwks?: IssuerGuardOptions['jwks']
   /** Whether the issuer's revocation feed is followed, where it has one. @default 'follow' */
   readonly revocations?: 'follow' | 'off'
+  /**
+   * The service's own account, named like its audience: it tells the issuer which keys and revocations it holds.
+   * @default nobody is told
+   */
+  readonly acknowledgeAs?: { readonly id: string; readonly secret: string }
   /** Serves `/metrics` on loopback at this port; 0 picks a free one. @default no metrics */
   readonly metricsPort?: number
   /** @default 'info' */
@@ -91,11 +97,16 @@ export async function startConsumer<Scope extends string>(
     closeServer = () => listening.close()
     const { server, url } = listening
     server.prependListener('request', report.http)
+    const { acknowledgeAs } = options
+    const grant = { type: 'client_credentials', audience: consumer.audience } as const
+    const source = acknowledgeAs && createTokenSource({ issuer, client: acknowledgeAs, grant })
+    if (source !== undefined) parts.push({ close: () => source.close() })
     const guard = createGuard({
       issuer,
       consumer,
       resource: options.resource ?? resourceOf(consumer, url),
       jwks: { onEvent: report.jwks, ...options.jwks },
+      ...(source === undefined ? {} : { feed: { ack: (asked) => source.getToken(asked) } }),
       onEvent: report.guard,
       ...(options.revocations === 'off' ? { revocations: false } : {}),
     })

@@ -4,6 +4,7 @@ import type { Checkout } from '../checkout.ts'
 import type { Conversation } from '../conversations.ts'
 import type { OwnedStore } from '../owned-store.ts'
 import type { Scope } from '../scopes.ts'
+import type { Support } from '../support.ts'
 import type { UsageLog } from '../usage-log.ts'
 
 /** What the routes share. */
@@ -14,6 +15,7 @@ export interface Context {
   readonly conversations: OwnedStore<Conversation>
   readonly usage: UsageLog
   readonly checkout: Checkout
+  readonly support: Support
   readonly clock: { now(): number }
   newId(): string
 }
