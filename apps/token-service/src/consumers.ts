@@ -74,6 +74,7 @@ export const consumers = defineConsumers({
     scopes: {
       'probes:read': { description: 'Read the results of the last probes.' },
       'probes:run': { sideEffects: false, description: 'Start a probe; probes use accounts of their own.' },
+      'agents:read': { description: 'Have the monitor look at agents: it exchanges the token for one for agent-api.' },
     },
     accessTokenLifeSeconds: 300,
     obtainedBy: 'client-credentials',
@@ -114,6 +115,8 @@ export const consumers = defineConsumers({
   edges: [
     // A customer's token becomes one for the bill at checkout, and names agent-api as who acts.
     { from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] },
+    // A probe exchanges the monitor's own token, to see that what is made of it ends with it.
+    { from: 'synthetic-monitor', to: 'agent-api', scopes: ['agents:read'] },
     // A customer asks for help; then an operator acts for them, says why, and is named in the token.
     { from: 'agent-api', to: 'support-console', scopes: ['conversations:read'] },
     { from: 'support-console', to: 'agent-api', scopes: ['conversations:read'], reason: true },
