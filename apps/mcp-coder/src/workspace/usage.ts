@@ -49,9 +49,7 @@ export async function below(
   }
 }
 
-export async function* entriesOf(
-  folder: OpenFolder,
-): AsyncGenerator<{
+export async function* entriesOf(folder: OpenFolder): AsyncGenerator<{
   readonly name: string
   readonly isFolder: boolean
   readonly isFile: boolean
