@@ -108,7 +108,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
     if (!scopes.every((scope) => holds(principal, scope))) {
       const missingScopes = scopes.filter((scope) => !holds(principal, scope))
-      return { admitted: false, code: 'insufficient_scope', missingScopes }
+      return { admitted: false, code: 'insufficient_scope', missingScopes, principal }
     }
     return staleness.isLate(scopes, availability) ? undefined : { admitted: true, principal }
   }

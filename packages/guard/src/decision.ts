@@ -8,6 +8,8 @@ export type Decision =
       readonly code: RejectionCode
       /** With `insufficient_scope`. */
       readonly missingScopes?: readonly string[]
+      /** With `insufficient_scope`: whose token it is, for records of who was refused. */
+      readonly principal?: Principal
       /** With `keys_unavailable` and `revocations_stale`. */
       readonly retryAfterSeconds?: number
     }

@@ -55,10 +55,11 @@ describe('admit', () => {
       token: makeToken(key),
       scopes: ['agents:read', 'tools:run', 'agents:write'],
     })
-    expect(decision).toEqual({
+    expect(decision).toMatchObject({
       admitted: false,
       code: 'insufficient_scope',
       missingScopes: ['tools:run', 'agents:write'],
+      principal: { subject: 'user_1' },
     })
   })
 

@@ -17,8 +17,8 @@ describe('a monitor', () => {
     const allowed = await guard.admit({ token, scopes: ['agents:read', 'tools:run'] })
     expect(allowed.admitted).toBe(true)
     const refused = { admitted: false, code: 'insufficient_scope', missingScopes: ['chat:write'] }
-    expect(await guard.admit({ token, scopes: ['agents:read', 'chat:write'] })).toEqual(refused)
-    expect(guard.admitNow?.({ token, scopes: ['chat:write'] })).toEqual(refused)
+    expect(await guard.admit({ token, scopes: ['agents:read', 'chat:write'] })).toMatchObject(refused)
+    expect(guard.admitNow?.({ token, scopes: ['chat:write'] })).toMatchObject(refused)
     if (!allowed.admitted) return
     expect(guard.permits(allowed.principal, ['tools:run'])).toBe(true)
     expect(guard.permits(allowed.principal, ['chat:write'])).toBe(false)
