@@ -11,14 +11,14 @@ export type {
   StdioOptions,
   StdioToken,
 } from '../options.ts'
-export {
-  type ArgumentsOf,
-  type GuardedHttpServer,
-  type GuardedMcp,
-  guardMcp,
-  type PromptDeclaration,
-  type ResourceDeclaration,
-  type ResourceTemplateDeclaration,
-  type ServerCall,
-  type ToolDeclaration,
-} from './guard-mcp.ts'
+export { guardMcp } from './guard-mcp.ts'
+export type {
+  ArgumentsOf,
+  GuardedHttpServer,
+  GuardedMcp,
+  PromptDeclaration,
+  ResourceDeclaration,
+  ResourceTemplateDeclaration,
+  ServerCall,
+  ToolDeclaration,
+} from './types.ts'

@@ -1,0 +1,80 @@
+import { type AuthInfo, createMcpHandler } from '@modelcontextprotocol/server'
+import type { Ticket } from '../core/caller.ts'
+import type { Core } from '../core/core.ts'
+import { rpcCodes, rpcError } from '../http/answers.ts'
+import { createBrowserRules } from '../http/browser-rules.ts'
+import { type Admitted, type Backend, createEndpoint } from '../http/endpoint.ts'
+import { facesOf } from '../http/faces.ts'
+import { checkHttpOptions } from '../http/settings.ts'
+import type { HttpOptions } from '../options.ts'
+import { announce, closeOff, filterLists, register } from './fit.ts'
+import { type Factory, type Prepared, prepare } from './prepare.ts'
+import type { GuardedHttpServer } from './types.ts'
+
+export async function serveHttp(core: Core, factory: Factory, options: HttpOptions): Promise<GuardedHttpServer> {
+  const { guard, door, registry, report } = core
+  const settings = checkHttpOptions(guard, options)
+  const browser = createBrowserRules(settings.resource, options.hosts, options.origins)
+  registry.seal()
+  const prepared = await prepare(core, factory)
+  const handler = createHandler(core, factory, prepared)
+  const { catalogue } = registry
+  const backend: Backend = { methods: ['POST'], close: handler.close, handle: handler.handle }
+  const endpoint = createEndpoint({ guard, door, registry, backend, browser, catalogue, settings, report })
+  return { ...facesOf(endpoint, catalogue), notify: handler.notify }
+}
+
+/**
+ * The SDK's handler, one server for each request. The server has those entries only that the request was admitted to, so
+ * nothing else can be reached however the SDK reads the request; and it costs less than to put them all on it.
+ */
+function createHandler(core: Core, factory: Factory, { capabilities, lists }: Prepared) {
+  /** By the very object that goes through the SDK: nothing in it can be made up by a caller. */
+  const admitted = new WeakMap<AuthInfo, Admitted>()
+  const handler = createMcpHandler(
+    (context) => {
+      const ticket = context.authInfo && admitted.get(context.authInfo)
+      if (ticket === undefined) throw new Error('A request came past the door.')
+      try {
+        const server = factory(context)
+        const fitting = { server, era: context.era, core, ticketOf: () => ticket }
+        register(fitting, ticket.operations.flatMap(({ entries }) => entries).filter(isFirst))
+        announce(fitting, capabilities)
+        filterLists(fitting, lists[context.era])
+        closeOff(fitting, ticket.operations)
+        return server
+      } catch (cause) {
+        core.report?.({ type: 'fault', transport: 'http', cause })
+        throw cause
+      }
+    },
+    { maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+  )
+  return {
+    notify: handler.notify,
+    close: handler.close,
+    async handle(ticket: Admitted): Promise<Response> {
+      const { request, body, operations } = ticket
+      // A batch, or a subscription, has no handler that could say so.
+      const undeclared = operations.find((one) => one.undeclared !== undefined)
+      if (undeclared !== undefined && (operations.length > 1 || undeclared.method === 'subscriptions/listen')) {
+        const code = undeclared.undeclared === 'method' ? rpcCodes.methodNotFound : rpcCodes.invalidParams
+        return rpcError(400, code, 'Not found', { id: operations.length > 1 ? undefined : undeclared.id })
+      }
+      const authInfo = authInfoOf(ticket)
+      admitted.set(authInfo, ticket)
+      return handler.fetch(request, { authInfo, parsedBody: body })
+    },
+  }
+}
+
+/** What the SDK and its handlers see of the token: everything but the token. */
+export function authInfoOf({ caller: { principal } }: Pick<Ticket, 'caller'>): AuthInfo {
+  if (principal === undefined) return { token: '', clientId: '', scopes: [] }
+  const { clientId = '', scopes, expiresAt } = principal
+  return { token: '', clientId, scopes: [...scopes], expiresAt }
+}
+
+function isFirst<T>(one: T, index: number, all: readonly T[]): boolean {
+  return all.indexOf(one) === index
+}
