@@ -23,7 +23,7 @@ import {
 export const issuer = 'https://auth.example.com'
 export const consumer = {
   audience: 'agent-api',
-  scopes: { 'agents:read': {}, 'chat:write': { sensitive: true } },
+  scopes: { 'agents:read': {}, 'chat:write': { sensitive: true, sideEffects: true } },
 } as const
 export type Scope = keyof typeof consumer.scopes
 

@@ -199,6 +199,15 @@ describe('ready', () => {
     expect(transport.closeCode).toBeUndefined()
   })
 
+  it('tells a monitor that it is not let in for side effects, and not to come again later', async () => {
+    const { core, ready } = coreWorld()
+    core.handlers.set('chat.send', () => undefined)
+    const { session, transport } = await ready({ synthetic: true })
+    session.receiveText(message('chat.send'))
+    expect(transport.take()).toEqual([{ type: 'error', code: 'insufficient_scope', retry: 'never' }])
+    expect(transport.closeCode).toBeUndefined()
+  })
+
   it.each([
     ['is not JSON', 'x'],
     ['is no object', '1'],

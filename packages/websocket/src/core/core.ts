@@ -92,6 +92,11 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
       : guard.permits(principal, scopes, { availability })
   }
 
+  /** Whether it would be permitted these, however late the news of revocations are. */
+  holds(principal: Principal, scopes: readonly Scope[]): boolean {
+    return this.options.guard.permits(principal, scopes, { availability: 'token-life' })
+  }
+
   watch(principal: Principal, onEnd: (end: { readonly reason: 'expired' | 'revoked' | 'stale' }) => void): () => void {
     const { guard, availability } = this.options
     return guard.watch(principal, onEnd, availability === undefined ? {} : { availability })

@@ -19,6 +19,7 @@ export interface SessionHost<Scope extends string> {
   speaks(protocol: string): boolean
   admit(token: string): Promise<Decision>
   permits(principal: Principal, scopes?: readonly Scope[]): boolean
+  holds(principal: Principal, scopes: readonly Scope[]): boolean
   watch(principal: Principal, onEnd: (end: { readonly reason: 'expired' | 'revoked' | 'stale' }) => void): () => void
   noLongerPending(session: Connection<Scope>, address: string): void
   takePlace(principal: Principal): boolean

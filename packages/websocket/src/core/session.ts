@@ -281,9 +281,8 @@ export class Session<Scope extends string = string> implements Scheduled, Connec
   #deny(principal: Principal, scopes: readonly Scope[] | undefined, isUnknown: boolean, id: string | undefined) {
     if (!this.#core.permits(principal)) return this.#principalIsOver()
     if (scopes === undefined || isUnknown) return this.#sendError(id, 'unknown_type', 'never')
-    const hasScopes = scopes.every((scope) => principal.scopes.has(scope))
-    // Whoever has them is kept waiting by late revocation news.
-    if (hasScopes) this.#sendError(id, 'unavailable', 'backoff', unavailableRetryMs)
+    // Whoever has them is kept waiting by late revocation news; what a monitor's token says is not what it has.
+    if (this.#core.holds(principal, scopes)) this.#sendError(id, 'unavailable', 'backoff', unavailableRetryMs)
     else this.#sendError(id, 'insufficient_scope', 'never')
   }
 
