@@ -1,5 +1,5 @@
 import type { Availability, Decision, Guard } from '@countersign/guard'
-import { challenge, readBearer, resourceMetadataUrl } from '@countersign/guard/http'
+import { admitRequest, admitRequestNow, challenge, resourceMetadataUrl } from '@countersign/guard/http'
 import type { Principal } from '@countersign/tokens'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { type AuthRouter, createAuthRouter } from './auth-router.ts'
@@ -80,11 +80,10 @@ export function expressAuth<Scope extends string>(
       res.status(status).set(headers).json(body)
     }
     const admit: RequestHandler = (req, res, next) => {
-      const asked = { ...readBearer(req), scopes, ...staleness, surface: 'http' }
-      const decision = guard.admitNow?.(asked)
-      if (decision !== undefined) return conclude(decision, req, res, next)
       // Express takes what is thrown and what is rejected for faults.
-      return guard.admit(asked).then((later) => conclude(later, req, res, next))
+      const decision = admitRequestNow(guard, req, scopes, staleness)
+      if (decision !== undefined) return conclude(decision, req, res, next)
+      return admitRequest(guard, req, scopes, staleness).then((later) => conclude(later, req, res, next))
     }
     return admit
   }

@@ -1,6 +1,6 @@
 import type { Decision } from './decision.ts'
 import type { Guard, StalenessChoice } from './guard.ts'
-import { type RequestLike, readBearer } from './read-bearer.ts'
+import { type RequestLike, readBearer, readPlainBearer } from './read-bearer.ts'
 
 /**
  * Reads the token of an HTTP request and decides.
@@ -19,4 +19,21 @@ export function admitRequest<Scope extends string>(
   options: StalenessChoice = {},
 ): Promise<Decision> {
   return guard.admit({ ...readBearer(request), scopes, ...options, surface: 'http' })
+}
+
+/**
+ * The same decision without any wait, where the token is one that was accepted before; `undefined` says that
+ * `admitRequest` has to be asked. Throws what that rejects with.
+ */
+export function admitRequestNow<Scope extends string>(
+  guard: Guard<Scope>,
+  request: RequestLike,
+  scopes: readonly Scope[] = [],
+  { availability }: StalenessChoice = {},
+): Decision | undefined {
+  // The form of a token that was accepted before need not be looked at again: that costs more than finding it.
+  const token = guard.admitNow === undefined ? undefined : readPlainBearer(request)
+  if (token === undefined) return undefined
+  const asked = { token, scopes, surface: 'http' }
+  return guard.admitNow?.(availability === undefined ? asked : { ...asked, availability })
 }

@@ -1,4 +1,4 @@
-export { admitRequest } from './admit-request.ts'
+export { admitRequest, admitRequestNow } from './admit-request.ts'
 export { type ChallengeOptions, challenge, type Denial, type Refusal, statusOf } from './challenge.ts'
 export { type HeadersLike, type RequestLike, readBearer } from './read-bearer.ts'
 export {

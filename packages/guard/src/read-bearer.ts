@@ -39,6 +39,21 @@ export function readBearer(request: RequestLike): Credentials {
   return wrong ? { token: undefined, invalidRequest: true } : { token: undefined, ...more }
 }
 
+const plainScheme = 'Bearer '
+
+/**
+ * What stands behind `Bearer ` where nothing else needs a look: one such header, no proof, no `access_token` in the URL.
+ * Its characters are not checked: only for comparing with tokens that are known.
+ */
+export function readPlainBearer({ headers, rawHeaders, url }: RequestLike): string | undefined {
+  const value = header(headers, 'authorization')
+  if (typeof value !== 'string' || !value.startsWith(plainScheme) || value.length === plainScheme.length)
+    return undefined
+  if (countAuthorization(rawHeaders) > 1 || header(headers, 'dpop') !== undefined || hasQueryToken(url))
+    return undefined
+  return value.slice(plainScheme.length)
+}
+
 function header(headers: HeadersLike, name: string): string | readonly string[] | undefined {
   if (isFetchHeaders(headers)) return headers.get(name) ?? undefined
   return headers[name]

@@ -1,12 +1,15 @@
 import type { FreshnessLevel } from '@countersign/revocation'
 import { createVerifier, type PublicJwk, TokenRejected, type Verifier } from '@countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { admitRequest, admitRequestNow, type RequestLike } from '../src/http.ts'
 import { type AdmitRequest, createGuard, type Decision, type GuardEvent } from '../src/index.ts'
 import { audience, issuer, makeKey, makeToken, makeVerifier, testClock } from './fixtures.ts'
 
 const key = await makeKey()
 const consumer = { audience, scopes: { 'agents:read': {}, 'chat:write': { sensitive: true }, 'tools:run': {} } }
 type Asked = AdmitRequest<keyof typeof consumer.scopes>
+
+const codeOf = (decision: Decision): string => (decision.admitted ? 'admitted' : decision.code)
 
 /** Two guards over one verifier, one of which cannot recall: what they say must never differ. */
 function setUp() {
@@ -190,3 +193,52 @@ function named(decision: Decision | undefined): string {
   if (decision === undefined) return 'undecided'
   return decision.admitted ? 'admitted' : decision.code
 }
+
+describe('admitRequestNow', () => {
+  const known = makeToken(key, { jti: 'token-1' })
+  const request = (authorization: string, more: Partial<RequestLike> = {}): RequestLike => ({
+    headers: { authorization },
+    ...more,
+  })
+  const twice = { rawHeaders: ['Authorization', `Bearer ${known}`, 'AUTHORIZATION', `Bearer ${known}`] }
+  const rows: [what: string, request: RequestLike, code: string | undefined][] = [
+    ['as it should', request(`Bearer ${known}`), 'admitted'],
+    ['in a Fetch request', new Request('http://a', { headers: { authorization: `Bearer ${known}` } }), 'admitted'],
+    ['with a query', request(`Bearer ${known}`, { url: '/agents?page=2' }), 'admitted'],
+    ['with another scheme', request(`Basic ${known}`), undefined],
+    ['with the scheme in lower case', request(`bearer ${known}`), undefined],
+    ['with two spaces', request(`Bearer  ${known}`), undefined],
+    ['with something behind', request(`Bearer ${known} `), undefined],
+    ['with a second one behind', request(`Bearer ${known}, Bearer ${known}`), undefined],
+    ['in two headers', request(`Bearer ${known}`, twice), undefined],
+    ['in the URL too', request(`Bearer ${known}`, { url: `/agents?access_token=${known}` }), undefined],
+    ['with a proof', { headers: { authorization: `Bearer ${known}`, dpop: 'x.y.z' } }, undefined],
+    ['as a list', { headers: { authorization: [`Bearer ${known}`] } }, undefined],
+    ['not at all', { headers: {} }, undefined],
+    ['empty', request('Bearer '), undefined],
+    ['with another token', request(`Bearer ${makeToken(key, { jti: 'token-2' })}`), undefined],
+  ]
+
+  it.each(rows)(
+    'decides on a known token that comes %s as admitRequest does, or not at all',
+    async (_what, asked, code) => {
+      const { quick } = setUp()
+      expect((await quick.guard.admit({ token: known })).admitted).toBe(true)
+      const now = admitRequestNow(quick.guard, asked, ['agents:read'])
+      expect(now && codeOf(now)).toBe(code)
+      if (now !== undefined) expect(now).toEqual(await admitRequest(quick.guard, asked, ['agents:read']))
+      // A guard that cannot decide at once is not asked to.
+      const { admit, ...rest } = quick.guard
+      expect(admitRequestNow({ ...rest, admit }, asked)).toBeUndefined()
+    },
+  )
+
+  it('says what the route says on late news', async () => {
+    const { quick, world } = setUp()
+    await quick.guard.admit({ token: known })
+    world.level = 'stale'
+    const asked = request(`Bearer ${known}`)
+    expect(admitRequestNow(quick.guard, asked)).toBeUndefined()
+    expect(admitRequestNow(quick.guard, asked, [], { availability: 'token-life' })).toMatchObject({ admitted: true })
+  })
+})

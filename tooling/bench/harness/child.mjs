@@ -20,11 +20,11 @@ const startMs = 60_000
 /**
  * Starts `peers/FILE`, pinned to one core, and waits for the line of JSON with which it says that it is ready.
  * @param {string} file
- * @param {{ core?: number, args?: readonly string[] }} [options]
+ * @param {{ core?: number, args?: readonly string[], nodeFlags?: readonly string[] }} [options]
  * @returns {Promise<Peer>}
  */
-export async function startPeer(file, { core, args = [] } = {}) {
-  const node = [process.execPath, fileURLToPath(new URL(`../peers/${file}`, import.meta.url)), ...args]
+export async function startPeer(file, { core, args = [], nodeFlags = [] } = {}) {
+  const node = [process.execPath, ...nodeFlags, fileURLToPath(new URL(`../peers/${file}`, import.meta.url)), ...args]
   const [command = '', ...rest] = core === undefined ? node : ['taskset', '-c', String(core), ...node]
   const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -17,14 +17,18 @@ export interface VerifiedToken {
 /** Where that part of a signature begins that entries are found by, counted from the end. */
 const tailStart = 7
 
+/** Above the span of base64url's characters, so that no two tails have one number: its fifth power is below 2^32. */
+const tailBase = 78
+const lowestCharacter = 45
+
 /**
  * Five characters near the end of the signature as one small number: cheaper to hash than any string. The last two are
  * left out: they carry four bits of an Ed25519 signature.
  */
 function tailOf(token: string): number {
   let tail = 0
-  for (let at = token.length - tailStart, shift = 0; shift <= 24; at++, shift += 6) {
-    tail ^= token.charCodeAt(at) << shift
+  for (let at = token.length - tailStart, end = at + 5; at < end; at++) {
+    tail = (Math.imul(tail, tailBase) + token.charCodeAt(at) - lowestCharacter) | 0
   }
   return tail
 }
