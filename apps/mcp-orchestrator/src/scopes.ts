@@ -11,3 +11,6 @@ export const implies = {
   'coder:run': ['coder:write'],
   'coder:write': ['coder:read'],
 } as const satisfies { readonly [S in Scope]?: readonly Scope[] }
+
+/** Those that the coder knows, too. */
+export type CoderScope = Extract<Scope, `coder:${string}`>
