@@ -7,6 +7,7 @@ import type { RunningConsumer } from '@countersign-apps/kit'
 import { type RunningCoder, startCoder, type ToolsOptions } from '@countersign-apps/mcp-coder'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { afterEach } from 'vitest'
 import { startOrchestrator } from '../src/start-orchestrator.ts'
 
 const password = 'correct horse battery'
@@ -23,7 +24,7 @@ export interface TestFleet {
   readonly issuer: string
   readonly service: RunningTokenService
   readonly coder: RunningCoder & { readonly endpoint: string }
-  readonly orchestrator: RunningConsumer & { readonly endpoint: string }
+  readonly orchestrator: RunningConsumer & { readonly endpoint: string; readonly clientId: string }
   /** What a server wrote into its log. */
   lines(of: 'coder' | 'orchestrator'): readonly LogLine[]
   signIn(audience: 'mcp-orchestrator' | 'mcp-coder', scope?: string, identifier?: string): Promise<SignedIn>
@@ -79,7 +80,7 @@ export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise
     issuer,
     service,
     coder: { ...coder, endpoint: `${coder.url}/mcp` },
-    orchestrator: { ...orchestrator, endpoint: `${orchestrator.url}/mcp` },
+    orchestrator: { ...orchestrator, endpoint: `${orchestrator.url}/mcp`, clientId: own.client.id },
     lines: (name) => logs[name],
     async signIn(audience, scope, identifier = 'ada') {
       const response = await fetch(`${issuer}/auth/sign-in`, {
@@ -114,11 +115,22 @@ export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise
   }
 }
 
+const ends: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+/** Ended after the test. */
+export function later(end: () => Promise<unknown>): void {
+  ends.push(end)
+}
+
 /** A real client of protocol 2026-07-28, with one token. */
 export async function connect(endpoint: string, token: string | undefined): Promise<Client> {
   const client = new Client({ name: 'test', version: '1.0.0' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } })
   const authorization = token === undefined ? {} : { authProvider: { token: async () => token } }
   await client.connect(new StreamableHTTPClientTransport(new URL(endpoint), authorization))
+  later(() => client.close())
   return client
 }
 
