@@ -1,0 +1,1 @@
+export { type ConsoleStartOptions, startConsole } from './start-console.ts'
