@@ -75,3 +75,18 @@ export function makeCall<Native>(
     tokenFor: (target, options) => caller.tokenFor(target, options),
   }
 }
+
+/** `AuthInfo` of both SDKs. */
+export interface BlankAuthInfo {
+  token: ''
+  clientId: string
+  scopes: string[]
+  expiresAt?: number
+}
+
+/** What the SDK and its handlers see of the token: everything but the token. */
+export function authInfoOf({ caller: { principal } }: Pick<Ticket, 'caller'>): BlankAuthInfo {
+  if (principal === undefined) return { token: '', clientId: '', scopes: [] }
+  const { clientId = '', scopes, expiresAt } = principal
+  return { token: '', clientId, scopes: [...scopes], expiresAt }
+}

@@ -27,6 +27,8 @@ export interface Door {
   knock(knock: Knock): Promise<Verdict>
   /** Whether these credentials are anybody's at all. */
   admit(credentials: Credentials): Promise<Decision>
+  /** Whoever was admitted by `admit`. */
+  callerOf(principal: Principal, token: string): Caller
   /** For lists, and again before a handler: does the entry's access hold for this caller? */
   mayUse(caller: Caller, entry: Pick<Entry, 'access'>): boolean
 }
@@ -110,6 +112,7 @@ export function createDoor({ guard, rules, exchanges, report }: DoorOptions): Do
   return {
     knock,
     admit,
+    callerOf: (principal, token) => new Caller(principal, token, exchanges),
     mayUse({ principal }, { access }) {
       if (access === 'public') return true
       if (principal === undefined) return false

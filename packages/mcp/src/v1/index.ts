@@ -11,15 +11,15 @@ export type {
   StdioOptions,
   StdioToken,
 } from '../options.ts'
-export {
-  type ArgumentsOf,
-  type GuardedMcp,
-  guardMcp,
-  type HttpOptionsV1,
-  type PromptDeclaration,
-  type ResourceDeclaration,
-  type ResourceTemplateDeclaration,
-  type ServerCall,
-  type SessionOptions,
-  type ToolDeclaration,
-} from './guard-mcp.ts'
+export { guardMcp } from './guard-mcp.ts'
+export type {
+  ArgumentsOf,
+  GuardedMcp,
+  HttpOptionsV1,
+  PromptDeclaration,
+  ResourceDeclaration,
+  ResourceTemplateDeclaration,
+  ServerCall,
+  SessionOptions,
+  ToolDeclaration,
+} from './types.ts'

@@ -12,8 +12,9 @@ import { Caller, type Ticket } from '../core/caller.ts'
 import type { Core } from '../core/core.ts'
 import { collectDefinitions } from '../core/definitions.ts'
 import { createLists, type Lists } from '../core/lists.ts'
+import { register } from '../core/register.ts'
 import { McpGuardError } from '../errors.ts'
-import { type Era, register } from './fit.ts'
+import { type Era, fittingOf } from './fit.ts'
 
 export type Factory = (context: McpRequestContext) => McpServer
 
@@ -37,9 +38,11 @@ export async function prepare(core: Core, factory: Factory): Promise<Prepared> {
   let capabilities: ServerCapabilities = {}
   const handler = createMcpHandler((context) => {
     const server = factory(context)
-    const fitting = { server, era: context.era, core, ticketOf: () => nobody }
     try {
-      register(fitting, core.registry.all())
+      register(
+        fittingOf(core, server, context.era, () => nobody),
+        core.registry.all(),
+      )
     } catch (cause) {
       fault = new McpGuardError('round_the_wrapper', `${messageOf(cause)}: not by the guard.`, { cause })
       throw fault

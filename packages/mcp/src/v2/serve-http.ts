@@ -1,13 +1,14 @@
 import { type AuthInfo, createMcpHandler } from '@modelcontextprotocol/server'
-import type { Ticket } from '../core/caller.ts'
+import { authInfoOf } from '../core/caller.ts'
 import type { Core } from '../core/core.ts'
+import { filterLists, register } from '../core/register.ts'
 import { rpcCodes, rpcError } from '../http/answers.ts'
 import { createBrowserRules } from '../http/browser-rules.ts'
 import { type Admitted, type Backend, createEndpoint } from '../http/endpoint.ts'
 import { facesOf } from '../http/faces.ts'
 import { checkHttpOptions } from '../http/settings.ts'
 import type { HttpOptions } from '../options.ts'
-import { announce, closeOff, filterLists, register } from './fit.ts'
+import { closeOff, fittingOf } from './fit.ts'
 import { type Factory, type Prepared, prepare } from './prepare.ts'
 import type { GuardedHttpServer } from './types.ts'
 
@@ -37,11 +38,12 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
       if (ticket === undefined) throw new Error('A request came past the door.')
       try {
         const server = factory(context)
-        const fitting = { server, era: context.era, core, ticketOf: () => ticket }
-        register(fitting, ticket.operations.flatMap(({ entries }) => entries).filter(isFirst))
-        announce(fitting, capabilities)
-        filterLists(fitting, lists[context.era])
-        closeOff(fitting, ticket.operations)
+        const fitting = fittingOf(core, server, context.era, () => ticket)
+        register(fitting, [...new Set(ticket.operations.flatMap(({ entries }) => entries))])
+        // What the whole server can do, whichever part of it this request has need of.
+        server.server.registerCapabilities(capabilities)
+        filterLists(fitting, lists[context.era], capabilities)
+        closeOff(server, ticket.operations)
         return server
       } catch (cause) {
         core.report?.({ type: 'fault', transport: 'http', cause })
@@ -66,15 +68,4 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
       return handler.fetch(request, { authInfo, parsedBody: body })
     },
   }
-}
-
-/** What the SDK and its handlers see of the token: everything but the token. */
-export function authInfoOf({ caller: { principal } }: Pick<Ticket, 'caller'>): AuthInfo {
-  if (principal === undefined) return { token: '', clientId: '', scopes: [] }
-  const { clientId = '', scopes, expiresAt } = principal
-  return { token: '', clientId, scopes: [...scopes], expiresAt }
-}
-
-function isFirst<T>(one: T, index: number, all: readonly T[]): boolean {
-  return all.indexOf(one) === index
 }
