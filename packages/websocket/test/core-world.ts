@@ -52,6 +52,7 @@ export function testClock(): TestClock {
 
 /** A socket that only remembers; it never closes of its own accord, as that of a hostile peer. */
 export class FakeTransport implements Transport {
+  readonly protocol: string
   readonly frames: (string | Uint8Array)[] = []
   readonly pings: number[] = []
   closeCode: number | undefined
@@ -60,6 +61,9 @@ export class FakeTransport implements Transport {
   isBudgeted = true
   unsent = 0
   pongs = 0
+  constructor(protocol = 'wsauth.v1') {
+    this.protocol = protocol
+  }
   sendFrame(frame: string | Uint8Array): void {
     this.frames.push(frame)
   }
@@ -129,8 +133,9 @@ export function coreWorld(
     limits: chooseLimits(change.limits),
   })
   const open = (protocol = 'wsauth.v1', address = '192.0.2.1') => {
-    const transport = new FakeTransport()
-    return { session: core.open(transport, protocol, address), transport }
+    const transport = new FakeTransport(protocol)
+    const session = core.open(transport, address)
+    return { session, transport }
   }
   return {
     core,

@@ -63,7 +63,7 @@ describe('frames of any kind', () => {
           }
           await settled()
           expect(called).toBe(0)
-          expect(session.isOpen).toBe(false)
+          expect(session.connection.isOpen).toBe(false)
           if (frames.length > 0) expect(transport.closeCode).toBeGreaterThanOrEqual(4400)
           // Nothing is sent to anybody who is not authenticated but the first frame.
           expect(transport.frames).toHaveLength(1)
@@ -85,7 +85,7 @@ describe('frames of any kind', () => {
         await settled()
         expect(called.every((type) => type === 'hello')).toBe(true)
         for (const answer of transport.take()) expect(['error', 'pong']).toContain(answer.type)
-        expect(session.isOpen).toBe(transport.closeCode === undefined)
+        expect(session.connection.isOpen).toBe(transport.closeCode === undefined)
       }),
       { numRuns: 200 },
     )
@@ -99,7 +99,7 @@ describe('frames of any kind', () => {
         for (const each of before) session.receiveText(each)
         session.receiveText(JSON.stringify({ type: 'auth', token: coreToken() }))
         await settled()
-        expect(session.isOpen).toBe(before.length === 0)
+        expect(session.connection.isOpen).toBe(before.length === 0)
       }),
       { numRuns: 100 },
     )

@@ -348,20 +348,20 @@ describe('ready', () => {
     const { ready, clock } = coreWorld()
     const slow = await ready()
     slow.transport.unsent = 1_048_577
-    expect(slow.session.send('a')).toBe(true)
+    expect(slow.session.connection.send('a')).toBe(true)
     clock.advance(4999)
     expect(slow.transport.closeCode).toBeUndefined()
     clock.advance(1)
     expect(slow.transport.closeCode).toBe(4462)
     const slower = await ready()
     slower.transport.unsent = 4_194_304
-    expect(slower.session.send('a')).toBe(true)
+    expect(slower.session.connection.send('a')).toBe(true)
     slower.transport.unsent += 1
-    expect(slower.session.send('a')).toBe(false)
+    expect(slower.session.connection.send('a')).toBe(false)
     expect(slower.transport.closeCode).toBe(4462)
     const caughtUp = await ready()
     caughtUp.transport.unsent = 2_000_000
-    caughtUp.session.send('a')
+    caughtUp.session.connection.send('a')
     caughtUp.transport.unsent = 0
     clock.advance(5000)
     expect(caughtUp.transport.closeCode).toBeUndefined()
@@ -424,7 +424,7 @@ describe('the end', () => {
       const { session, transport } = await ready()
       clock.skip(601_000)
       if (act === 'in') session.receiveText(message('hello'))
-      else expect(session.send('news')).toBe(false)
+      else expect(session.connection.send('news')).toBe(false)
       expect([got, transport.frames.length, session.state]).toEqual([0, 0, 'draining'])
       await settled()
       expect(transport.closeCode).toBe(4430)
@@ -443,7 +443,11 @@ describe('the end', () => {
     session.receiveText(message('hello'))
     session.receiveBinary(new Uint8Array(1))
     session.receiveText(auth())
-    expect([session.send('news'), session.sendFrame('news'), session.permits()]).toEqual([false, false, false])
+    expect([
+      session.connection.send('news'),
+      session.connection.sendFrame('news'),
+      session.connection.permits(),
+    ]).toEqual([false, false, false])
     expect([got, transport.frames.length]).toEqual([0, 0])
     clock.advance(250)
     expect(transport.isDestroyed).toBe(true)
@@ -517,7 +521,7 @@ describe('the end', () => {
     byPeer.session.closed(1000)
     byPeer.session.closed(1000)
     const byUs = await ready()
-    byUs.session.close(4000, 'done')
+    byUs.session.connection.close(4000, 'done')
     byUs.session.closed(1006)
     expect(ended).toEqual([1000, 4000])
     expect(core.counts).toEqual({ pending: 0, sockets: 0 })
@@ -529,7 +533,7 @@ describe('the end', () => {
   it('cannot be given a code that means something else', async () => {
     const { session } = await coreWorld().ready()
     for (const code of [999, 1001, 1006, 3000, 5000, 4000.5]) {
-      expect(() => session.close(code)).toThrow(expect.objectContaining({ code: 'bad_option' }))
+      expect(() => session.connection.close(code)).toThrow(expect.objectContaining({ code: 'bad_option' }))
     }
   })
 })
@@ -622,18 +626,18 @@ describe('authenticating again', () => {
     const { ready, clock } = coreWorld()
     const { session } = await ready()
     const stopped: string[] = []
-    session.whilePermitted(['chat:write'], () => stopped.push('chat'))
-    session.whilePermitted(['agents:read'], () => stopped.push('feed'))
-    const done = session.whilePermitted(['chat:write'], () => stopped.push('done'))
+    session.connection.whilePermitted(['chat:write'], () => stopped.push('chat'))
+    session.connection.whilePermitted(['agents:read'], () => stopped.push('feed'))
+    const done = session.connection.whilePermitted(['chat:write'], () => stopped.push('done'))
     done()
     clock.advance(10_000)
     session.receiveText(auth(later({ scope: 'agents:read' })))
     await settled()
     expect(stopped).toEqual(['chat'])
-    session.whilePermitted(['chat:write'], () => stopped.push('never'))
+    session.connection.whilePermitted(['chat:write'], () => stopped.push('never'))
     await settled()
     expect(stopped).toEqual(['chat', 'never'])
-    session.close()
+    session.connection.close()
     expect(stopped).toEqual(['chat', 'never', 'feed'])
   })
 
@@ -749,11 +753,11 @@ describe('raw frames', () => {
     session.receiveText(`hello ${coreToken()}`)
     await settled()
     const exp = NOW + 1200
-    expect(await session.reauthenticate(coreToken({ exp }))).toBe(false)
+    expect(await session.connection.reauthenticate(coreToken({ exp }))).toBe(false)
     clock.advance(10_000)
-    expect(await session.reauthenticate('nonsense')).toBe(false)
-    expect(await session.reauthenticate(coreToken({ exp }))).toBe(true)
-    expect(session.principal.expiresAt).toBe(exp)
+    expect(await session.connection.reauthenticate('nonsense')).toBe(false)
+    expect(await session.connection.reauthenticate(coreToken({ exp }))).toBe(true)
+    expect(session.principal?.expiresAt).toBe(exp)
     expect(transport.frames).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-import type { Decision } from '@countersign/guard'
+import type { Decision, PrincipalEnd } from '@countersign/guard'
 import type { Principal } from '@countersign/tokens'
 import { subprotocol } from '../frames.ts'
 import type { Connection, MessageHandler } from './connection.ts'
@@ -20,8 +20,8 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   readonly authRequired: string
   readonly handlers: Map<string, MessageHandler<Scope>> = new Map()
   readonly onConnection: ((connection: Connection<Scope>) => void)[] = []
-  /** Oldest first, so that the first is the one to go. */
-  readonly #pending: Set<Session<Scope>> = new Set()
+  /** With their addresses; oldest first, so that the first is the one to go. */
+  readonly #pending: Map<Session<Scope>, string> = new Map()
   readonly #pendingByAddress: Map<string, number> = new Map()
   readonly #sessions: Set<Session<Scope>> = new Set()
   /** By issuer, then subject: joined names would be one more string a socket. */
@@ -47,24 +47,17 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   }
 
   /** @param address of the peer, or its /64: whoever shares it shares a part of the unauthenticated sockets */
-  open(transport: Transport, protocol: string, address: string): Session<Scope> {
+  open(transport: Transport, address: string): Session<Scope> {
     if (this.#pending.size >= this.limits.pending) {
-      for (const oldest of this.#pending) {
+      for (const oldest of this.#pending.keys()) {
         oldest.evict()
         break
       }
     }
     this.#opened += 1
-    const session = new Session<Scope>(
-      this,
-      transport,
-      protocol,
-      address,
-      this.#opened,
-      !this.options.envelopes.has(protocol),
-    )
+    const session = new Session<Scope>(this, transport, this.#opened)
     this.#sessions.add(session)
-    this.#pending.add(session)
+    this.#pending.set(session, address)
     this.#pendingByAddress.set(address, (this.#pendingByAddress.get(address) ?? 0) + 1)
     session.start()
     return session
@@ -97,13 +90,15 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     return this.options.guard.permits(principal, scopes, { availability: 'token-life' })
   }
 
-  watch(principal: Principal, onEnd: (end: { readonly reason: 'expired' | 'revoked' | 'stale' }) => void): () => void {
+  watch(principal: Principal, onEnd: (end: PrincipalEnd) => void): () => void {
     const { guard, availability } = this.options
     return guard.watch(principal, onEnd, availability === undefined ? {} : { availability })
   }
 
-  noLongerPending(session: Connection<Scope>, address: string): void {
-    if (!this.#pending.delete(session as Session<Scope>)) return
+  noLongerPending(session: Session<Scope>): void {
+    const address = this.#pending.get(session)
+    if (address === undefined) return
+    this.#pending.delete(session)
     const left = (this.#pendingByAddress.get(address) ?? 1) - 1
     if (left > 0) this.#pendingByAddress.set(address, left)
     else this.#pendingByAddress.delete(address)
@@ -130,8 +125,8 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     if (subjects?.size === 0) this.#socketsOf.delete(issuer)
   }
 
-  forget(session: Connection<Scope>): void {
-    this.#sessions.delete(session as Session<Scope>)
+  forget(session: Session<Scope>): void {
+    this.#sessions.delete(session)
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }
 
@@ -140,7 +135,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   }
 
   *ready(): IterableIterator<Connection<Scope>> {
-    for (const session of this.#sessions) if (session.isOpen) yield session
+    for (const session of this.#sessions) if (session.state === 'ready') yield session.connection
   }
 
   get counts(): { readonly pending: number; readonly sockets: number } {

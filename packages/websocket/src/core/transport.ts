@@ -1,5 +1,7 @@
 /** What a session needs of its socket. The WebSocket library's own object implements it, so that nothing stands between. */
 export interface Transport {
+  /** The subprotocol that was agreed on; empty for none. */
+  readonly protocol: string
   sendFrame(frame: string | Uint8Array): void
   sendPing(): void
   sendPong(data: Uint8Array): void

@@ -142,7 +142,7 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
     socket.cork()
     upgrades.handleUpgrade(request, socket, head, (accepted) => {
       accepted.listen(socket as TcpSocket, limits.preAuthBytes)
-      accepted.begin(core.open(accepted, accepted.protocol, address))
+      accepted.begin(core.open(accepted, address))
     })
     socket.uncork()
   }
