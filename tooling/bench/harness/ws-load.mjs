@@ -18,6 +18,8 @@ export function frame(data, opcode) {
   return Buffer.concat([Buffer.from([0x80 | opcode, ...head]), mask, body])
 }
 
+const pings = /"type":"ping","n":(\d+)/g
+
 /** Another address of 127.0.0.0/8 for every 16 sockets, so that no limit for one address is met. @param {number} index */
 export function addressOf(index) {
   const group = 1 + (index >> 4)
@@ -52,8 +54,11 @@ export async function openSocket(port, { index = 0, protocol } = {}) {
     resolve()
   }
   socket.on('data', (chunk) => {
+    const text = chunk.toString('latin1')
+    // As every client has to: whoever leaves a ping unanswered is closed with 4463.
+    for (const [, number] of text.matchAll(pings)) socket.write(textFrame(`{"type":"pong","n":${number}}`))
     // Nobody waits: what comes is thrown away, so that the load holds nothing.
-    seen = `${seen}${chunk.toString('latin1')}`.slice(-4096)
+    seen = `${seen}${text}`.slice(-4096)
     look()
   })
   socket.once('close', () => waiting?.reject(new Error(`closed while ${JSON.stringify(waiting.text)} was waited for`)))
