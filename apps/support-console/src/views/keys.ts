@@ -30,22 +30,35 @@ function ringBlock(status: KeyRingStatus, policy: Policy, now: number): Html {
           <div class="scroll" tabindex="0" role="region" aria-label="Keys of ${name}">
             <table>
               <thead><tr><th scope="col">Key</th><th scope="col">State</th><th scope="col">Published</th><th scope="col">Signs since</th><th scope="col">Next</th></tr></thead>
-              <tbody>${shown.map((key) => keyRow(key, now))}</tbody>
+              <tbody>${shown.map((key) => keyRow(key, policy, now))}</tbody>
             </table>
           </div>
         </div>`
 }
 
-function keyRow(key: KeyStatus, now: number): Html {
-  const { kid, state, publishedAt, activatedAt, next } = key
-  const soon =
-    next === null
-      ? ''
-      : `${next.transition}${next.at === null ? ' on command' : ` ${relative(next.at, now)}`}${waitsFor(next.waitingFor)}`
-  return html`<tr><td><code class="id">${kid}</code></td><td><span class="chip" data-tone="${tones[state]}">${state}</span></td><td>${publishedAt !== null && instant(publishedAt)}</td><td>${activatedAt !== null && instant(activatedAt)}</td><td>${soon}</td></tr>`
+function keyRow(key: KeyStatus, policy: Policy, now: number): Html {
+  const { kid, state, publishedAt, activatedAt } = key
+  return html`<tr><td><code class="id">${kid}</code></td><td><span class="chip" data-tone="${tones[state]}">${state}</span></td><td>${publishedAt !== null && instant(publishedAt)}</td><td>${activatedAt !== null && instant(activatedAt)}</td><td>${nextStep(key, policy, now)}</td></tr>`
 }
 
-const waitsFor = (names: readonly string[]): string => (names.length === 0 ? '' : `; waits for ${names.join(', ')}`)
+/** What the running service does with it next, by its policy: this process turns no keys. */
+function nextStep(key: KeyStatus, policy: Policy, now: number): string {
+  const { state, activatableAt, activatedAt, retiringAt } = key
+  if (state === 'published' || state === 'pending') {
+    const others = (key.next?.waitingFor ?? []).filter((one) => one !== 'propagation')
+    const waits = others.length === 0 ? '' : `; waits for ${others.join(', ')}`
+    if (activatableAt === null) return 'published when it is stored'
+    return `${activatableAt <= now ? 'may sign now' : `may sign ${relative(activatableAt, now)}`}${waits}`
+  }
+  if (policy === undefined) return ''
+  if (state === 'active' && activatedAt !== null) {
+    return `replaced ${relative(activatedAt + policy.rotateAfterSeconds, now)} at the latest`
+  }
+  if (state === 'retiring' && retiringAt !== null) {
+    return `withdrawn ${relative(key.next?.at ?? retiringAt + policy.overlapSeconds, now)}`
+  }
+  return ''
+}
 
 interface Span {
   readonly from: number
@@ -103,6 +116,7 @@ function spansOf(key: KeyStatus, policy: Policy, now: number): readonly Span[] {
     retiringAt,
     activatedAt === null ? undefined : activatedAt + (policy?.rotateAfterSeconds ?? 0),
   )
-  add('retiring', retiringAt, retiredAt, key.next?.at ?? undefined)
+  const withdrawn = retiringAt === null ? undefined : retiringAt + (policy?.overlapSeconds ?? 0)
+  add('retiring', retiringAt, retiredAt, key.next?.at ?? withdrawn)
   return spans
 }

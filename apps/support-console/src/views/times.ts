@@ -2,7 +2,7 @@ import { type Html, html } from '../html.ts'
 
 /** `2026-11-22 07:20:05 UTC`, for machines too. */
 export function instant(at: number): Html {
-  const iso = new Date(at * 1000).toISOString()
+  const iso = new Date(Math.floor(at) * 1000).toISOString()
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`
 }
 
