@@ -11,6 +11,7 @@ import { consumers } from '@countersign-apps/token-service/consumers'
 import { startServer } from '@countersign-tooling/postgres'
 import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
+import { type MonitorOfTour, startMonitorOfTour } from './monitor-of-tour.ts'
 import { Surprise } from './walk.ts'
 import { addWorkerAccounts, type OwnAccount, startWorkers } from './workers-of-tour.ts'
 
@@ -28,6 +29,7 @@ export interface Fleet {
     readonly cmux: string
     readonly 'analytics-service': string
     readonly 'billing-worker': string
+    readonly 'synthetic-monitor': string
   }
   readonly configFile: string
   readonly dataDir: string
@@ -57,6 +59,8 @@ export interface Fleet {
     /** How often the payment provider charged. */
     charges(): number
   }
+  /** Its accounts. */
+  readonly monitor: Pick<MonitorOfTour, 'account' | 'password'>
   /** With another password, over the same data. */
   restartCmux(password: string): Promise<void>
   close(): Promise<void>
@@ -68,6 +72,7 @@ const preferredPorts = {
   'agent-api': 4610,
   'analytics-service': 4611,
   'billing-worker': 4612,
+  'synthetic-monitor': 4614,
   cmux: 4620,
   payments: 4622,
 } as const
@@ -177,6 +182,15 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
       logDestination: log,
     })
     parts.push(workers)
+    const monitor = await startMonitorOfTour({
+      service,
+      issuer,
+      jwks,
+      agentApi: agentApi.url,
+      port: await portNear(preferredPorts['synthetic-monitor']),
+      logDestination: log,
+    })
+    parts.push(monitor)
     await agentApi.whenReady()
     const password = newPassword()
     const cmux = await startCmuxOfTour({
@@ -193,6 +207,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         metrics: service.metricsUrl ?? '',
         cmux: cmux.url,
         ...workers.addresses,
+        'synthetic-monitor': monitor.url,
       },
       configFile,
       dataDir: dir,
@@ -210,6 +225,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         billing: own.billing,
         charges: workers.charges,
       },
+      monitor,
       restartCmux: (changed) => cmux.restart(changed),
       close,
     }

@@ -57,6 +57,8 @@ describe('the tour', { timeout: 60_000 }, () => {
     canary.plant('password of cmux', accounts.cmux.secret)
     canary.plant('secret of the ETL', fleet.workers.etl.secret)
     canary.plant('secret of billing', fleet.workers.billing.secret)
+    canary.plant('secret of the monitor', fleet.monitor.account.secret)
+    canary.plant('password of the probe', fleet.monitor.password)
     for (const [name, token] of Object.entries(kept)) canary.plant(name, token)
     const log = await readFile(fleet.logFile, 'utf8')
     expect(log.split('\n').length).toBeGreaterThan(20)

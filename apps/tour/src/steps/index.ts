@@ -3,6 +3,7 @@ import type { Step } from '../walk.ts'
 import { cmux } from './cmux.ts'
 import { attacks } from './forgeries.ts'
 import { metrics } from './metrics.ts'
+import { monitor } from './monitor.ts'
 import { operator } from './operator.ts'
 import { people, theft } from './people.ts'
 import { rotation } from './rotation.ts'
@@ -16,6 +17,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...attacks,
   ...services,
   ...workers,
+  ...monitor,
   ...rotation,
   ...theft,
   ...cmux,
