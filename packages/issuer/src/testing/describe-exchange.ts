@@ -87,6 +87,15 @@ export function describeExchange(test: Test): void {
       { id: 'operator', generation: 0 },
     ]
     assert.equal(await store.issued.exchange(entry('good', { clients, users })), 'stored')
+    const strange = { id: 'x', generation: 9 }
+    for (const [i] of clients.entries()) {
+      const more = { clients: clients.with(i, strange), users }
+      assert.equal(await store.issued.exchange(entry('client', more)), 'party_ended', `client ${i}`)
+    }
+    for (const [i] of users.entries()) {
+      const more = { clients, users: users.with(i, strange) }
+      assert.equal(await store.issued.exchange(entry('user', more)), 'party_ended', `user ${i}`)
+    }
     await store.clients.disable('c5', NOW, UNTIL)
     assert.equal(await store.issued.exchange(entry('client', { clients, users })), 'party_ended')
     const later = clients.map((one) => (one.id === 'c5' ? { id: 'c5', generation: 1 } : one))
@@ -95,8 +104,8 @@ export function describeExchange(test: Test): void {
     assert.equal(await store.issued.exchange(entry('user', { users })), 'party_ended')
     const again = users.map((one) => (one.id === 'operator' ? { id: 'operator', generation: 1 } : one))
     assert.equal(await store.issued.exchange(entry('renewed', { users: again })), 'stored')
-    assert.equal(await store.issued.exchange(entry('nobody', { users: [{ id: 'x', generation: 9 }] })), 'party_ended')
-    assert.equal(await store.issued.exchange(entry('none', { clients: [{ id: 'x', generation: 9 }] })), 'party_ended')
+    assert.equal(await store.issued.exchange(entry('nobody', { users: [strange] })), 'party_ended')
+    assert.equal(await store.issued.exchange(entry('none', { clients: [strange] })), 'party_ended')
     assert.equal(await store.issued.exchange(entry('global', { global: -1 })), 'party_ended')
     for (const jti of ['client', 'disabled', 'user', 'nobody', 'none', 'global']) {
       assert.equal(await store.issued.status(jti), undefined, jti)
