@@ -18,6 +18,7 @@ const names = [
   'error-codes',
   'consumer-matrix',
   'cli-reference',
+  'bench-page',
   'biome-faults',
   'lint',
   'dead-code',
