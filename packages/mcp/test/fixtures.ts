@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createGuard, type Guard, type GuardOptions, type Revocations } from '@countersign/guard'
 import {
   type AccessTokenClaims,
+  type Clock,
   createVerifier,
   jwkThumbprint,
   type Profile,
@@ -10,6 +11,7 @@ import {
   rfc9068,
   signAccessTokenSync,
   staticKeys,
+  systemClock,
 } from '@countersign/tokens'
 import type { McpEvent } from '../src/index.ts'
 
@@ -26,7 +28,7 @@ export const consumer = { audience: 'coder', scopes }
 const pair = generateKeyPairSync('ed25519')
 const exported = pair.publicKey.export({ format: 'jwk' })
 const kid = await jwkThumbprint({ ...exported } as unknown as PublicJwk)
-const jwk = { ...exported, kid, alg: 'EdDSA', use: 'sig' }
+export const jwk = { ...exported, kid, alg: 'EdDSA', use: 'sig' }
 const signSync = (data: Uint8Array): Uint8Array => sign(null, data, pair.privateKey)
 const signer = { kid, algorithm: 'EdDSA' as const, signSync, sign: async (data: Uint8Array) => signSync(data) }
 
@@ -50,12 +52,38 @@ export function signLoosely(claims: Record<string, unknown>): string {
 export function makeGuard(
   more: Partial<Pick<GuardOptions<Scope>, 'revocations' | 'onEvent' | 'resource'>> & {
     readonly profile?: Profile
+    readonly issuer?: string
+    readonly clock?: Clock
   } = {},
 ): Guard<Scope> {
-  const { profile = rfc9068, ...options } = more
+  const { profile = rfc9068, issuer: from = issuer, clock = systemClock, ...options } = more
   const keys = staticKeys({ keys: [jwk] })
-  const verifier = createVerifier({ issuer, audience: consumer.audience, keys, profile })
-  return createGuard<Scope>({ verifier, issuer, consumer, ...options })
+  const verifier = createVerifier({ issuer: from, audience: consumer.audience, keys, profile, clock })
+  return createGuard<Scope>({ verifier, issuer: from, consumer, clock, ...options })
+}
+
+/** The machine's clock, until it is moved ahead: then what is due is called. */
+export function movableClock(): Clock & { advance(seconds: number): void } {
+  let ahead = 0
+  const waiting = new Set<{ readonly atMs: number; readonly call: () => void }>()
+  const monotonicMs = () => performance.now() + ahead * 1000
+  return {
+    now: () => Date.now() / 1000 + ahead,
+    monotonicMs,
+    after(ms, call) {
+      const one = { atMs: monotonicMs() + ms, call }
+      waiting.add(one)
+      return () => waiting.delete(one)
+    },
+    advance(seconds) {
+      ahead += seconds
+      for (const one of waiting) {
+        if (one.atMs > monotonicMs()) continue
+        waiting.delete(one)
+        one.call()
+      }
+    },
+  }
 }
 
 /** Revocations by subject, told at once. */
