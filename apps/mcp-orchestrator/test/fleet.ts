@@ -58,7 +58,7 @@ export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise
   await clients.add({
     name: 'agent',
     type: 'public',
-    grants: ['sign_in'],
+    grants: ['sign_in', 'refresh_token'],
     audiences: ['mcp-orchestrator', 'mcp-coder'],
   })
   const own = await clients.add({ name: 'mcp-orchestrator', grants: ['token_exchange'], audiences: ['mcp-coder'] })

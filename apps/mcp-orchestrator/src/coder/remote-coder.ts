@@ -1,5 +1,10 @@
 import { isTokenSourceError } from '@countersign/token-source'
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import {
+  Client,
+  InsufficientScopeError,
+  StreamableHTTPClientTransport,
+  UnauthorizedError,
+} from '@modelcontextprotocol/client'
 import type { CoderScope } from '../scopes.ts'
 import { type Coder, type CoderCall, type CoderSession, type Outcome, outcomeOf } from './coder.ts'
 
@@ -86,7 +91,12 @@ function refusalOf(error: unknown): string {
       ? 'token: This token cannot be exchanged for one for the coder: sign in again.'
       : 'unavailable: No token for the coder can be had at the moment.'
   }
-  const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined
-  if (status === 401 || status === 403) return 'refused: The coder refused the token.'
+  if (error instanceof UnauthorizedError || error instanceof InsufficientScopeError || statusOf(error) === 401) {
+    return 'refused: The coder refused the token.'
+  }
   return 'unavailable: The coder cannot be reached, or does not know this tool.'
+}
+
+function statusOf(error: unknown): unknown {
+  return error instanceof Error && 'status' in error ? error.status : undefined
 }
