@@ -15,6 +15,7 @@ const tones: Readonly<Record<KeyStatus['state'], string>> = {
 export function keysSection(rings: readonly ShownRing[], statuses: readonly KeyRingStatus[], now: number): Html {
   return html`<section class="panel" aria-labelledby="keys-title">
         <h2 id="keys-title">Signing keys</h2>
+        <p class="hint legend" aria-hidden="true"><span class="published">published</span><span class="active">signs</span><span class="retiring">verifies only</span><span class="planned">to come</span><span class="now">now</span></p>
         ${statuses.map((status, index) => ringBlock(status, rings[index]?.policy, now))}
       </section>`
 }

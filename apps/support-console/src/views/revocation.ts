@@ -45,10 +45,10 @@ export function revocationSection(revocation: RevocationView): Html {
           <div><dt>In the feed</dt><dd><code>${position.epoch}.${position.seq}</code></dd></div>
         </dl>
         <p id="revocation-summary" class="summary" role="status">${summaryWords(revocation)}</p>
-        <table class="consumers">
+        <div class="scroll" tabindex="0" role="region" aria-label="Who has acknowledged"><table class="consumers">
           <thead><tr><th scope="col">Consumer</th><th scope="col">State</th><th scope="col">After</th><th scope="col">Heard of</th></tr></thead>
           <tbody>${revocation.consumers.map(consumerWords).map(row)}</tbody>
-        </table>
+        </table></div>
         ${silent && html`<p class="hint">Not heard of: does not run, or does not acknowledge. Whoever follows the revocation feed refuses all the same; whoever does not takes the session’s last access tokens until they expire.</p>`}
         <p class="hint"><a href="/?revocation=${id}">Look again</a></p>
       </section>`

@@ -10,7 +10,7 @@ export interface SignInPage {
 export function signInPage({ problem, name = '' }: SignInPage): string {
   const wrong = problem !== undefined
   return layout({
-    title: 'Sign in to the support console',
+    title: 'Support console',
     content: html`<form class="card" method="post" action="/sign-in">
         <h2>Sign in</h2>
         <p class="hint">For operators. Everything that is done here is recorded with who did it, and why.</p>
