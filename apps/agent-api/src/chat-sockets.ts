@@ -4,6 +4,9 @@ import { Problem } from './problem.ts'
 import { type SayContext, say } from './say.ts'
 import type { Scope } from './scopes.ts'
 
+/** Who may say what; anything else is refused. */
+export const messages = { 'chat.send': ['chat:write'] } as const
+
 export type ChatSockets = WebSocketAuth<Scope, 'chat.send'>
 
 export interface ChatSocketOptions {
@@ -21,7 +24,7 @@ export function createChatSockets(
   context: SayContext,
   options: ChatSocketOptions = {},
 ): ChatSockets {
-  const sockets = webSocketAuth({ guard, messages: { 'chat.send': ['chat:write'] }, ...options })
+  const sockets = webSocketAuth({ guard, messages, ...options })
   sockets.on('chat.send', async ({ principal, data, reply, refuse }) => {
     try {
       const { answer } = say(context, principal, data)

@@ -9,19 +9,31 @@ export interface TestRunner {
   readonly it: (name: string, body: () => Promise<void>) => unknown
 }
 
+/** What a token is to say instead of the usual. */
+interface Change {
+  readonly sub?: string
+  readonly scope?: string
+  readonly aud?: string
+  readonly iat?: number
+  readonly exp?: number
+}
+
+interface Sample {
+  /** @default the route's own */
+  readonly path?: string
+  readonly body?: unknown
+  /** Whom the token has to be of, where not everybody may call. */
+  readonly sub?: string
+}
+
 export interface RoutesUnderTest<Scope extends string> {
   readonly consumer: ConsumerLike<Scope>
   readonly routes: readonly DeclaredRoute<Scope>[]
   /** The service, once it runs. */
-  readonly served: () => Served
-  token(change?: {
-    readonly scope?: string
-    readonly aud?: string
-    readonly iat?: number
-    readonly exp?: number
-  }): string
+  readonly served: () => Pick<Served, 'call'>
+  token(change?: Change): string
   /** How each route is called as it should be, by `METHOD /path`; a route that is not here fails its test. */
-  readonly samples: Readonly<Record<string, () => Promise<{ readonly path?: string; readonly body?: unknown }>>>
+  readonly samples: Readonly<Record<string, () => Promise<Sample>>>
   /** Routes for everybody. @default only GET /healthz */
   readonly open?: readonly string[]
   /** Scopes that no route asks for: they are there to be exchanged. @default none */
@@ -40,10 +52,11 @@ export function describeRoutes<Scope extends string>(
   for (const route of routes.filter(({ scopes }) => scopes !== 'public')) {
     const { method, path, scopes } = route
     const asked: readonly string[] = typeof scopes === 'string' ? [] : scopes
-    const call = async (presented?: string) => {
+    const call = async (change?: Change) => {
       const sample = samples[nameOf(route)]
       if (sample === undefined) throw new Error(`No sample call of ${nameOf(route)}.`)
-      const { path: concrete = path, body } = await sample()
+      const { path: concrete = path, body, sub } = await sample()
+      const presented = change && token({ ...(sub === undefined ? {} : { sub }), ...change })
       return served().call(method, concrete, { token: presented, ...(body === undefined ? {} : { body }) })
     }
     describe(nameOf(route), () => {
@@ -57,23 +70,23 @@ export function describeRoutes<Scope extends string>(
       })
 
       it('answers 401 to a token for another audience, an expired one, and one that lives too long', async () => {
-        assert.equal((await call(token({ aud: 'somebody-else' }))).status, 401)
-        assert.equal((await call(token({ iat: 1000, exp: 1300 }))).status, 401)
+        assert.equal((await call({ aud: 'somebody-else' })).status, 401)
+        assert.equal((await call({ iat: 1000, exp: 1300 })).status, 401)
         const iat = Math.floor(Date.now() / 1000)
         const exp = iat + (consumer.accessTokenLifeSeconds ?? 600) + 1
-        assert.equal((await call(token({ iat, exp }))).status, 401)
+        assert.equal((await call({ iat, exp })).status, 401)
       })
 
       if (asked.length > 0) {
         it('answers 403 to a token with every scope but its own', async () => {
-          const answer = await call(token({ scope: every.filter((scope) => !asked.includes(scope)).join(' ') }))
+          const answer = await call({ scope: every.filter((scope) => !asked.includes(scope)).join(' ') })
           assert.equal(answer.status, 403)
           assert.ok(answer.headers.get('www-authenticate')?.includes(`scope="${asked.join(' ')}"`))
         })
       }
 
       it('answers 2xx to a token with its scope and no other', async () => {
-        const answer = await call(token({ scope: asked.join(' ') }))
+        const answer = await call({ scope: asked.join(' ') })
         assert.ok(answer.status >= 200 && answer.status < 300, `${answer.status} ${answer.text}`)
       })
     })

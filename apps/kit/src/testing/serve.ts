@@ -1,7 +1,8 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 
 export interface Served {
   readonly origin: string
+  readonly server: Server
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
   close(): Promise<void>
 }
@@ -29,6 +30,7 @@ export async function serve(handler: RequestListener): Promise<Served> {
   const origin = `http://127.0.0.1:${address.port}`
   return {
     origin,
+    server,
     call: (method, path, options) => call(origin, method, path, options),
     async close() {
       server.closeAllConnections()
