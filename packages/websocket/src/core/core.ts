@@ -16,14 +16,14 @@ const anyToken: readonly never[] = []
 export class Core<Scope extends string = string> implements SessionHost<Scope> {
   readonly options: CoreOptions<Scope>
   readonly limits: Limits
-  readonly schedule: Schedule
+  /** Holds every session as long as its TCP connection is there: a set of them would be paid for by each. */
+  readonly schedule: Schedule<Session<Scope>>
   readonly authRequired: string
   readonly handlers: Map<string, MessageHandler<Scope>> = new Map()
   readonly onConnection: ((connection: Connection<Scope>) => void)[] = []
   /** With their addresses; oldest first, so that the first is the one to go. */
   readonly #pending: Map<Session<Scope>, string> = new Map()
   readonly #pendingByAddress: Map<string, number> = new Map()
-  readonly #sessions: Set<Session<Scope>> = new Set()
   /** By issuer, then subject: joined names would be one more string a socket. */
   readonly #socketsOf: Map<string, Map<string, number>> = new Map()
   readonly #name: string
@@ -34,7 +34,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   constructor(options: CoreOptions<Scope>) {
     this.options = options
     this.limits = options.limits
-    this.schedule = new Schedule(options.clock)
+    this.schedule = new Schedule<Session<Scope>>(options.clock)
     const { authMs: deadlineMs, preAuthBytes: maxBytes } = options.limits
     this.authRequired = JSON.stringify({ type: 'auth.required', v: 1, methods: ['bearer'], deadlineMs, maxBytes })
     this.#name = [...crypto.getRandomValues(new Uint8Array(6))]
@@ -56,7 +56,6 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     }
     this.#opened += 1
     const session = new Session<Scope>(this, transport, this.#opened)
-    this.#sessions.add(session)
     this.#pending.set(session, address)
     this.#pendingByAddress.set(address, (this.#pendingByAddress.get(address) ?? 0) + 1)
     session.start()
@@ -126,8 +125,8 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   }
 
   forget(session: Session<Scope>): void {
-    this.#sessions.delete(session)
-    if (this.#sessions.size === 0) this.#whenEmpty?.()
+    this.schedule.remove(session)
+    if (this.schedule.size === 0) this.#whenEmpty?.()
   }
 
   report(event: WebSocketEvent): void {
@@ -135,11 +134,11 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   }
 
   *ready(): IterableIterator<Connection<Scope>> {
-    for (const session of this.#sessions) if (session.state === 'ready') yield session.connection
+    for (const session of this.schedule.all()) if (session.state === 'ready') yield session.connection
   }
 
   get counts(): { readonly pending: number; readonly sockets: number } {
-    return { pending: this.#pending.size, sockets: this.#sessions.size }
+    return { pending: this.#pending.size, sockets: this.schedule.size }
   }
 
   /** Lets messages under way end, says 1001 to everybody, and resolves when every TCP connection is gone. */
@@ -148,8 +147,8 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     this.#gone ??= new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
-    for (const session of [...this.#sessions]) session.leave(graceMs, Math.floor(random() * spreadMs))
-    if (this.#sessions.size > 0) await this.#gone
+    for (const session of this.schedule.all()) session.leave(graceMs, Math.floor(random() * spreadMs))
+    if (this.schedule.size > 0) await this.#gone
     this.schedule.clear()
   }
 }

@@ -11,7 +11,7 @@ import type { Session } from './session.ts'
 export interface SessionHost<Scope extends string> {
   readonly options: CoreOptions<Scope>
   readonly limits: Limits
-  readonly schedule: Schedule
+  readonly schedule: Schedule<Session<Scope>>
   /** The first frame of every socket. */
   readonly authRequired: string
   readonly handlers: ReadonlyMap<string, MessageHandler<Scope>>

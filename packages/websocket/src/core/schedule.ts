@@ -4,19 +4,22 @@ import type { Clock } from '@countersign/tokens'
 export interface Scheduled {
   /** Milliseconds on the schedule's own clock. */
   dueMs: number
-  /** Its place in the heap; −1 when it waits for nothing. Written by the schedule only. */
+  /** Its place in the heap; −1 when it is not there. Written by the schedule only. */
   heapIndex: number
   onDue(nowMs: number): void
 }
+
+/** Milliseconds after which an item is called again that said nothing. */
+const idleMs = 60_000
 
 /**
  * One timer for every socket: a timer each would take as much memory as the rest of a session. A binary heap, so that
  * what is due is called at its millisecond whatever else waits.
  */
-export class Schedule {
+export class Schedule<Item extends Scheduled = Scheduled> {
   readonly #clock: Clock
   readonly #originMs: number
-  readonly #heap: Scheduled[] = []
+  readonly #heap: Item[] = []
   #armedMs = Number.POSITIVE_INFINITY
   #disarm: (() => void) | undefined
   #running = false
@@ -31,7 +34,7 @@ export class Schedule {
     return Math.floor(this.#clock.monotonicMs() - this.#originMs)
   }
 
-  set(item: Scheduled, dueMs: number): void {
+  set(item: Item, dueMs: number): void {
     item.dueMs = dueMs
     if (item.heapIndex < 0) {
       item.heapIndex = this.#heap.length
@@ -44,7 +47,7 @@ export class Schedule {
     this.#arm()
   }
 
-  remove(item: Scheduled): void {
+  remove(item: Item): void {
     const index = item.heapIndex
     if (index < 0) return
     item.heapIndex = -1
@@ -57,6 +60,11 @@ export class Schedule {
 
   get size(): number {
     return this.#heap.length
+  }
+
+  /** Everything that is in it, in no order. */
+  all(): Item[] {
+    return [...this.#heap]
   }
 
   clear(): void {
@@ -82,7 +90,8 @@ export class Schedule {
     const nowMs = this.nowMs()
     try {
       for (let first = this.#heap[0]; first !== undefined && first.dueMs <= nowMs; first = this.#heap[0]) {
-        this.remove(first)
+        // It stays, and says itself when it is next.
+        this.set(first, nowMs + idleMs)
         first.onDue(nowMs)
       }
     } finally {
@@ -91,12 +100,12 @@ export class Schedule {
     }
   }
 
-  #place(item: Scheduled, index: number): void {
+  #place(item: Item, index: number): void {
     this.#heap[index] = item
     item.heapIndex = index
   }
 
-  #rise(item: Scheduled): void {
+  #rise(item: Item): void {
     let index = item.heapIndex
     while (index > 0) {
       const above = (index - 1) >> 1
@@ -108,7 +117,7 @@ export class Schedule {
     this.#place(item, index)
   }
 
-  #sink(item: Scheduled): void {
+  #sink(item: Item): void {
     let index = item.heapIndex
     for (;;) {
       const left = this.#heap[2 * index + 1]

@@ -221,7 +221,6 @@ export class Session<Scope extends string = string> implements Scheduled {
     this.enter('closed')
     if (!wasDraining) this.#release()
     this.#stopWatch?.()
-    this.core.schedule.remove(this)
     this.core.forget(this)
     const { sid } = this
     const { closeCode = 0, dropped = 0, onClose = [] }: Partial<Extras> = this.#extras ?? {}
