@@ -1,6 +1,5 @@
 import { allowInsecureIssuer, type KeySource, type Principal } from '@countersign/tokens'
 import { remoteJwks } from '@countersign/tokens/jwks'
-import type { FeedPosition } from './entry.ts'
 import type { FeedEvent } from './feed-events.ts'
 import { type KeyNews, withFeedKeys } from './feed-keys.ts'
 import { type FollowOptions, resolveFollowOptions } from './follower-options.ts'
@@ -123,13 +122,12 @@ export function followRevocations(url: string, options: FollowOptions): Revocati
       if (getToken === undefined || acknowledger !== undefined) return
       const { fetch, ackUrl } = resolved
       const timeoutMs = limits.requestTimeoutMs
-      const position = (): FeedPosition | undefined => view.position
       const send = { url: ackUrl, getToken, fetch, timeoutMs }
-      acknowledger = startAcknowledging({ ...send, clock, signal, report, position, state })
+      acknowledger = startAcknowledging({ ...send, clock, signal, report, held, state })
     },
     onTurn: () => {
       assess()
-      // Somebody may be waiting to see that a revocation has come here.
+      // Somebody may be waiting to see that a revocation, or the next key, has come here.
       acknowledger?.look()
     },
   })
@@ -145,14 +143,19 @@ export function followRevocations(url: string, options: FollowOptions): Revocati
     onDown: synchronizer.poll,
   })
 
+  const kids = (): string[] => {
+    const all = new Set([...tokenKeys].flatMap((source) => source.kids?.() ?? []).concat(view.successors()))
+    return [...all].sort()
+  }
+  const held = (): string => `${view.position?.epoch}.${view.position?.seq} ${kids().join(' ')}`
+
   const state = async (): Promise<Acknowledgement | undefined> => {
     // A reader that no token has asked yet holds nothing: without this, a consumer without traffic would hold up rotations.
     const idle = [...tokenKeys].filter((source) => source.kids?.().length === 0)
     await Promise.all(idle.map((source) => source.load('').catch(() => undefined)))
     const { position } = view
     if (position === undefined || tokenKeys.size === 0) return undefined
-    const kids = new Set([...tokenKeys].flatMap((source) => source.kids?.() ?? []).concat(view.successors()))
-    return { consumer: options.consumer, instance: resolved.instance, kids: [...kids].sort(), position }
+    return { consumer: options.consumer, instance: resolved.instance, kids: kids(), position }
   }
 
   let cancelTick: () => void = () => {}

@@ -206,7 +206,7 @@ describe('following', () => {
   it('acknowledges news at once, and a flood of them once a second', async () => {
     const { follower, feed, pass } = await world({ ack: async () => 'token' })
     follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
-    await pass(30)
+    await pass(2)
     expect(feed.acknowledgements).toHaveLength(1)
     await pass(5)
     expect(feed.acknowledgements).toHaveLength(1)
@@ -221,6 +221,17 @@ describe('following', () => {
     expect(seqs()).toEqual([0, 1, 20])
     await pass(2)
     expect(seqs()).toEqual([0, 1, 20, 20])
+  })
+
+  it('acknowledges another key as soon as it is held', async () => {
+    const { follower, feed, pass } = await world({ ack: async () => 'token' })
+    const held = ['key-1']
+    const { jwk } = makeFeedKey('key-1')
+    follower.useKeys({ get: () => jwk, load: async () => jwk, kids: () => held })
+    await pass(5)
+    held.push('key-2')
+    await pass(2)
+    expect(feed.acknowledgements.map(({ kids }) => kids)).toEqual([['key-1'], ['key-1', 'key-2']])
   })
 
   it('asks an issuer that refuses its acknowledgements no more often for news', async () => {

@@ -1,9 +1,7 @@
 import type { Clock } from '@countersign/tokens'
-import type { FeedPosition } from '../entry.ts'
 import { isRevocationError, RevocationError } from '../errors.ts'
 import type { FeedEvent } from '../feed-events.ts'
 import type { Acknowledgement } from '../ports.ts'
-import { comparePositions } from '../position-text.ts'
 
 const everyMs = 30_000
 /** Between two that news made: however much is revoked, the issuer hears of it once a second. */
@@ -23,8 +21,8 @@ export interface AcknowledgerOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly report: (event: FeedEvent) => void
-  /** What is held of the feed. */
-  readonly position: () => FeedPosition | undefined
+  /** Another text whenever something else is held. */
+  readonly held: () => string
   /** Resolves to `undefined` while there is nothing to acknowledge. */
   readonly state: () => Promise<Acknowledgement | undefined>
 }
@@ -41,15 +39,16 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
   let current: Promise<void> | undefined
   let cancel: () => void = () => {}
   let toldAtMs = Number.NEGATIVE_INFINITY
-  let told: FeedPosition | undefined
+  let told = ''
   /** An issuer that refused is asked again after 30 s, not with every piece of news. */
   let isRefused = false
 
   const turn = (): void => {
     if (signal.aborted) return
     toldAtMs = clock.monotonicMs()
-    told = options.position()
-    current = acknowledge(options)
+    current = acknowledge(options, (held) => {
+      told = held
+    })
       .then(
         (done) => {
           isRefused = false
@@ -70,9 +69,7 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
     cancel = clock.after(everyMs, turn)
   }
   const look = (): void => {
-    const held = options.position()
-    if (current !== undefined || isRefused || held === undefined || signal.aborted) return
-    if (told !== undefined && comparePositions(told, held) === 0) return
+    if (current !== undefined || isRefused || signal.aborted || told === options.held()) return
     const waitMs = toldAtMs + leastMs - clock.monotonicMs()
     cancel()
     if (waitMs > 0) cancel = clock.after(waitMs, turn)
@@ -83,8 +80,12 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
   return { look, idle: async () => current }
 }
 
-async function acknowledge(options: AcknowledgerOptions): Promise<Acknowledgement | undefined> {
+async function acknowledge(
+  options: AcknowledgerOptions,
+  tells: (held: string) => void,
+): Promise<Acknowledgement | undefined> {
   const state = await options.state()
+  tells(options.held())
   if (state === undefined || options.signal.aborted) return undefined
   const abort = new AbortController()
   const stop = (): void => abort.abort()
