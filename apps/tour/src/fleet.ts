@@ -9,6 +9,7 @@ import { createDataDir, loadConfig, startTokenService } from '@countersign/serve
 import { startAgentApi } from '@countersign-apps/agent-api'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { startServer } from '@countersign-tooling/postgres'
+import { type AgentsOfTour, startAgents } from './agents-of-tour.ts'
 import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { type MonitorOfTour, startMonitorOfTour } from './monitor-of-tour.ts'
@@ -30,6 +31,8 @@ export interface Fleet {
     readonly 'analytics-service': string
     readonly 'billing-worker': string
     readonly 'synthetic-monitor': string
+    readonly 'mcp-orchestrator': string
+    readonly 'mcp-coder': string
   }
   readonly configFile: string
   readonly dataDir: string
@@ -50,6 +53,8 @@ export interface Fleet {
     spentRefreshToken: string
     serviceToken: string
     cmuxToken: string
+    agentToken: string
+    agentRefreshToken: string
   }
   /** Of what runs in the background. */
   readonly workers: {
@@ -61,6 +66,7 @@ export interface Fleet {
   }
   /** Its accounts. */
   readonly monitor: Pick<MonitorOfTour, 'account' | 'password'>
+  readonly agents: Pick<AgentsOfTour, 'app' | 'orchestratorId' | 'coder'>
   /** With another password, over the same data. */
   restartCmux(password: string): Promise<void>
   close(): Promise<void>
@@ -73,6 +79,8 @@ const preferredPorts = {
   'analytics-service': 4611,
   'billing-worker': 4612,
   'synthetic-monitor': 4614,
+  'mcp-orchestrator': 4615,
+  'mcp-coder': 4616,
   cmux: 4620,
   payments: 4622,
 } as const
@@ -191,6 +199,18 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
       logDestination: log,
     })
     parts.push(monitor)
+    const agents = await startAgents({
+      service,
+      issuer,
+      jwks,
+      dir,
+      ports: {
+        orchestrator: await portNear(preferredPorts['mcp-orchestrator']),
+        coder: await portNear(preferredPorts['mcp-coder']),
+      },
+      logDestination: log,
+    })
+    parts.push(agents)
     await agentApi.whenReady()
     const password = newPassword()
     const cmux = await startCmuxOfTour({
@@ -208,6 +228,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         cmux: cmux.url,
         ...workers.addresses,
         'synthetic-monitor': monitor.url,
+        ...agents.addresses,
       },
       configFile,
       dataDir: dir,
@@ -218,7 +239,15 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         app: { identifier: 'web' },
         cmux: { identifier: 'cmux', secret: password },
       },
-      kept: { userToken: '', refreshToken: '', spentRefreshToken: '', serviceToken: '', cmuxToken: '' },
+      kept: {
+        userToken: '',
+        refreshToken: '',
+        spentRefreshToken: '',
+        serviceToken: '',
+        cmuxToken: '',
+        agentToken: '',
+        agentRefreshToken: '',
+      },
       workers: {
         analyticsDatabase: workers.analyticsDatabase,
         etl: own.etl,
@@ -226,6 +255,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         charges: workers.charges,
       },
       monitor,
+      agents,
       restartCmux: (changed) => cmux.restart(changed),
       close,
     }

@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.ts'
 import type { Step } from '../walk.ts'
+import { agents } from './agents.ts'
 import { cmux } from './cmux.ts'
 import { attacks } from './forgeries.ts'
 import { metrics } from './metrics.ts'
@@ -18,6 +19,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...services,
   ...workers,
   ...monitor,
+  ...agents,
   ...rotation,
   ...theft,
   ...cmux,
