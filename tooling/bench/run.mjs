@@ -9,6 +9,7 @@ const names = [
   'verify-repeated',
   'sign',
   'http-guard',
+  'mcp-guard',
   'bad-tokens',
   'token-endpoint',
   'revocation-memory',
