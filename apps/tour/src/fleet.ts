@@ -13,6 +13,7 @@ import { type AgentsOfTour, startAgents } from './agents-of-tour.ts'
 import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { type MonitorOfTour, startMonitorOfTour } from './monitor-of-tour.ts'
+import { startSupport } from './support-of-tour.ts'
 import { Surprise } from './walk.ts'
 import { addWorkerAccounts, type OwnAccount, startWorkers } from './workers-of-tour.ts'
 
@@ -30,6 +31,7 @@ export interface Fleet {
     readonly cmux: string
     readonly 'analytics-service': string
     readonly 'billing-worker': string
+    readonly 'support-console': string
     readonly 'synthetic-monitor': string
     readonly 'mcp-orchestrator': string
     readonly 'mcp-coder': string
@@ -44,6 +46,8 @@ export interface Fleet {
     readonly service: Account
     /** The app that signs people in; public, so it has no secret. */
     readonly app: { readonly identifier: string }
+    /** Who sits before the support console. */
+    readonly operator: Account
     /** Nobody in particular: whoever knows the password. */
     readonly cmux: Account
   }
@@ -78,6 +82,7 @@ const preferredPorts = {
   'agent-api': 4610,
   'analytics-service': 4611,
   'billing-worker': 4612,
+  'support-console': 4613,
   'synthetic-monitor': 4614,
   'mcp-orchestrator': 4615,
   'mcp-coder': 4616,
@@ -168,8 +173,11 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
     const own = await addWorkerAccounts(service)
     const jwks = { demo: { scale: demoScale } }
     const billingPort = await portNear(preferredPorts['billing-worker'])
+    const supportPort = await portNear(preferredPorts['support-console'])
     const agentApi = await startAgentApi({
       issuer,
+      acknowledgeAs: own.agentApi,
+      support: { console: `http://127.0.0.1:${supportPort}`, client: own.agentApi },
       checkout: { billing: `http://127.0.0.1:${billingPort}`, client: own.agentApi },
       port: await portNear(preferredPorts['agent-api']),
       jwks,
@@ -187,6 +195,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         provider: await portNear(preferredPorts.payments),
       },
       account: own.billing,
+      analyticsAccount: own.analytics,
       logDestination: log,
     })
     parts.push(workers)
@@ -211,6 +220,15 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
       logDestination: log,
     })
     parts.push(agents)
+    const support = await startSupport({
+      service,
+      config,
+      jwks,
+      port: supportPort,
+      agentApi: agentApi.url,
+      logDestination: log,
+    })
+    parts.push(support)
     await agentApi.whenReady()
     const password = newPassword()
     const cmux = await startCmuxOfTour({
@@ -227,6 +245,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         metrics: service.metricsUrl ?? '',
         cmux: cmux.url,
         ...workers.addresses,
+        'support-console': support.url,
         'synthetic-monitor': monitor.url,
         ...agents.addresses,
       },
@@ -237,6 +256,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         user: { identifier: 'ada', secret: '' },
         service: { identifier: 'nightly-etl', secret: '' },
         app: { identifier: 'web' },
+        operator: support.operator,
         cmux: { identifier: 'cmux', secret: password },
       },
       kept: {

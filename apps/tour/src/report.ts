@@ -19,6 +19,7 @@ export function summary(fleet: Fleet, results: readonly StepResult[]): string {
     `  ${'configuration'.padEnd(18)} ${fleet.configFile}`,
     '',
     `  user    ${fleet.accounts.user.identifier}   password ${fleet.accounts.user.secret}`,
+    `  support ${fleet.accounts.operator.identifier}   password ${fleet.accounts.operator.secret}`,
     `  client  ${fleet.accounts.service.identifier}   secret ${fleet.accounts.service.secret}`,
     `  cmux    password ${fleet.accounts.cmux.secret}`,
     '',

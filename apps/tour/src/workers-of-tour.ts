@@ -12,6 +12,7 @@ export interface OwnAccount {
 
 export interface WorkerAccounts {
   readonly agentApi: OwnAccount
+  readonly analytics: OwnAccount
   readonly billing: OwnAccount
   readonly etl: OwnAccount
 }
@@ -20,16 +21,22 @@ export interface WorkerAccounts {
 export async function addWorkerAccounts({ issuer }: RunningTokenService): Promise<WorkerAccounts> {
   const add = async (
     name: string,
-    grant: 'client_credentials' | 'token_exchange',
-    audience: string,
+    audiences: readonly string[],
+    scopes: readonly string[] | null = null,
   ): Promise<OwnAccount> => {
-    const { client, secret } = await issuer.clients.add({ name, grants: [grant], audiences: [audience] })
+    const grants = ['client_credentials', ...(name === 'agent-api' ? (['token_exchange'] as const) : [])] as const
+    const { client, secret } = await issuer.clients.add({ name, grants, audiences, scopes })
     return { id: client.id, secret: secret ?? '' }
   }
   return {
-    agentApi: await add('agent-api', 'token_exchange', 'billing-worker'),
-    billing: await add('billing-worker', 'client_credentials', 'billing-worker'),
-    etl: await add('analytics-etl', 'client_credentials', 'agent-api'),
+    agentApi: await add(
+      'agent-api',
+      ['agent-api', 'billing-worker', 'support-console'],
+      ['jobs:run', 'conversations:read'],
+    ),
+    analytics: await add('analytics-service', ['analytics-service'], ['reports:read']),
+    billing: await add('billing-worker', ['billing-worker']),
+    etl: await add('analytics-etl', ['agent-api']),
   }
 }
 
@@ -49,6 +56,7 @@ export async function startWorkers(options: {
   readonly dir: string
   readonly ports: { readonly analytics: number; readonly billing: number; readonly provider: number }
   readonly account: OwnAccount
+  readonly analyticsAccount: OwnAccount
   readonly logDestination: { write(line: string): unknown }
 }): Promise<WorkersOfTour> {
   const { dir, ports, account, issuer, jwks, logDestination } = options
@@ -77,7 +85,12 @@ export async function startWorkers(options: {
       webhookSecrets: [secret],
     })
     parts.push(billing)
-    const analytics = await startAnalytics({ ...common, port: ports.analytics, database: analyticsDatabase })
+    const analytics = await startAnalytics({
+      ...common,
+      port: ports.analytics,
+      database: analyticsDatabase,
+      acknowledgeAs: options.analyticsAccount,
+    })
     parts.push(analytics)
     await Promise.all([billing.whenReady(), analytics.whenReady()])
     return {

@@ -54,6 +54,7 @@ describe('the tour', { timeout: 60_000 }, () => {
     const { accounts, kept } = fleet
     canary.plant('password', accounts.user.secret)
     canary.plant('client secret', accounts.service.secret)
+    canary.plant('password of the operator', accounts.operator.secret)
     canary.plant('password of cmux', accounts.cmux.secret)
     canary.plant('secret of the ETL', fleet.workers.etl.secret)
     canary.plant('secret of billing', fleet.workers.billing.secret)

@@ -9,6 +9,7 @@ import { operator } from './operator.ts'
 import { people, theft } from './people.ts'
 import { rotation } from './rotation.ts'
 import { services } from './services.ts'
+import { support } from './support.ts'
 import { workers } from './workers.ts'
 
 /** The walk, in order. */
@@ -18,6 +19,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...attacks,
   ...services,
   ...workers,
+  ...support,
   ...monitor,
   ...agents,
   ...rotation,
