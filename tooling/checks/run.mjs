@@ -12,6 +12,7 @@ const names = [
   'environment',
   'file-size',
   'readmes',
+  'route-tests',
   'words',
   'doc-links',
   'doc-examples',

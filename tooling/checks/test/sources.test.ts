@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { run as environment } from '../checks/environment.mjs'
 import { run as fileSize } from '../checks/file-size.mjs'
 import { run as readmes } from '../checks/readmes.mjs'
+import { run as routeTests } from '../checks/route-tests.mjs'
 import { run as words } from '../checks/words.mjs'
 import { plant, plantRepository } from './plant.ts'
 
@@ -82,5 +83,29 @@ describe('words that must not be there', () => {
     expect(
       words({ root: plantRepository({ 'notes/a.txt': text, '.gitignore': 'b.txt', 'b.txt': '/ro' + 'ot/x' }) }),
     ).toEqual([])
+  })
+})
+
+describe('the tests of routes', () => {
+  const routes = { 'apps/agent-api/src/routes.ts': "router.get('/agents', 'agents:read', list)" }
+  const sockets = { 'apps/cmux/src/sockets.ts': 'export const sockets = auth.webSocket({ messages })' }
+
+  it('finds an app that declares routes or messages, and goes over none of them', () => {
+    const root = plant({ ...routes, ...sockets, 'apps/agent-api/test/some.test.ts': "it('answers', () => {})" })
+    expect(routeTests({ root })).toEqual([
+      expect.stringContaining('apps/agent-api declares routes'),
+      expect.stringContaining('apps/cmux declares messages'),
+    ])
+  })
+
+  it('takes those that do, and leaves the others alone', () => {
+    const root = plant({
+      ...routes,
+      ...sockets,
+      'apps/agent-api/test/routes.test.ts': 'describeRoutes({}, vitest)',
+      'apps/cmux/test/sockets.test.ts': 'describeMessages({}, vitest)',
+      'apps/tour/src/main.ts': 'export {}',
+    })
+    expect(routeTests({ root })).toEqual([])
   })
 })
