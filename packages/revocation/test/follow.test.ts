@@ -203,7 +203,7 @@ describe('following', () => {
     expect(events.filter(({ type }) => type === 'feed_acknowledged')).toHaveLength(2)
   })
 
-  it('acknowledges news at once, and a flood of them once a second', async () => {
+  it('acknowledges news at once, a few at a time, and a flood of them once a second', async () => {
     const { follower, feed, pass } = await world({ ack: async () => 'token' })
     follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
     await pass(2)
@@ -216,11 +216,16 @@ describe('following', () => {
     }
     await pass(1)
     const seqs = () => feed.acknowledgements.map(({ position }) => position.seq)
-    expect(seqs()).toEqual([0, 1, 20])
+    expect(seqs()).toEqual([0, 1, 2, 3, 4, 20])
+    for (let i = 0; i < 10; i++) {
+      await feed.revoke(jti(`more-${i}`), jti(`and-${i}`))
+      await pass(1)
+    }
+    expect(feed.acknowledgements).toHaveLength(16)
     await pass(28)
-    expect(seqs()).toEqual([0, 1, 20])
-    await pass(2)
-    expect(seqs()).toEqual([0, 1, 20, 20])
+    expect(feed.acknowledgements).toHaveLength(16)
+    await pass(3)
+    expect(feed.acknowledgements).toHaveLength(17)
   })
 
   it('acknowledges another key as soon as it is held', async () => {

@@ -4,8 +4,9 @@ import type { FeedEvent } from '../feed-events.ts'
 import type { Acknowledgement } from '../ports.ts'
 
 const everyMs = 30_000
-/** Between two that news made: however much is revoked, the issuer hears of it once a second. */
+/** However much is revoked, the issuer hears of it once a second; after a quiet time a few may come at once. */
 const leastMs = 1_000
+const burst = 4
 
 /** Gets an access token for the consumer's own client; `rejected` when the last one was refused. */
 export type GetToken = (request: {
@@ -28,7 +29,7 @@ export interface AcknowledgerOptions {
 }
 
 export interface Acknowledger {
-  /** Where something else is held than was told last, it is told: at once, or a second after that. */
+  /** Where something else is held than was told last, it is told: at once, or within a second. */
   look(): void
   idle(): Promise<void>
 }
@@ -38,14 +39,17 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
   const { clock, signal, report } = options
   let current: Promise<void> | undefined
   let cancel: () => void = () => {}
-  let toldAtMs = Number.NEGATIVE_INFINITY
+  let left = burst
+  let countedAtMs = clock.monotonicMs()
   let told = ''
   /** An issuer that refused is asked again after 30 s, not with every piece of news. */
   let isRefused = false
 
+  const allowance = (): number => Math.min(burst, left + (clock.monotonicMs() - countedAtMs) / leastMs)
   const turn = (): void => {
     if (signal.aborted) return
-    toldAtMs = clock.monotonicMs()
+    left = Math.max(0, allowance() - 1)
+    countedAtMs = clock.monotonicMs()
     current = acknowledge(options, (held) => {
       told = held
     })
@@ -70,7 +74,7 @@ export function startAcknowledging(options: AcknowledgerOptions): Acknowledger {
   }
   const look = (): void => {
     if (current !== undefined || isRefused || signal.aborted || told === options.held()) return
-    const waitMs = toldAtMs + leastMs - clock.monotonicMs()
+    const waitMs = (1 - allowance()) * leastMs
     cancel()
     if (waitMs > 0) cancel = clock.after(waitMs, turn)
     else turn()
