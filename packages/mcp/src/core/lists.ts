@@ -13,8 +13,16 @@ export type Definitions = Readonly<Record<EntryKind, ReadonlyMap<string, Definit
 export interface Lists {
   /** What this caller may use, in order of names. The same array for callers who may use the same. */
   list(kind: EntryKind, caller: Caller): readonly Definition[]
+  /** The same as JSON, written once for all who may use the same. */
+  text(kind: EntryKind, caller: Caller): string
   /** The same as entries. */
   entries(kind: EntryKind, caller: Caller): readonly Entry[]
+}
+
+interface Kept {
+  readonly entries: readonly Entry[]
+  readonly listed: readonly Definition[]
+  text: string | undefined
 }
 
 /** Most distinct lists that are kept for each kind. */
@@ -29,7 +37,7 @@ export function createLists(registry: Registry, definitions: Definitions, door: 
   function keep(kind: EntryKind) {
     const all = registry.all(kind)
     const groups = [...new Set(all.map(({ group }) => group))]
-    const lists = new Map<string, { readonly entries: readonly Entry[]; readonly listed: readonly Definition[] }>()
+    const lists = new Map<string, Kept>()
     return (caller: Caller) => {
       let key = ''
       for (const group of groups) {
@@ -41,7 +49,7 @@ export function createLists(registry: Registry, definitions: Definitions, door: 
         const open = new Set(groups.filter((_, index) => key[index] === '1'))
         const entries = all.filter(({ group }) => open.has(group))
         const listed = entries.map(({ name }) => definitions[kind].get(name)).filter((one) => one !== undefined)
-        found = { entries, listed }
+        found = { entries, listed, text: undefined }
         if (lists.size >= most) lists.clear()
         lists.set(key, found)
       }
@@ -52,5 +60,10 @@ export function createLists(registry: Registry, definitions: Definitions, door: 
   return {
     list: (kind, caller) => kept[kind](caller).listed,
     entries: (kind, caller) => kept[kind](caller).entries,
+    text(kind, caller) {
+      const found = kept[kind](caller)
+      found.text ??= JSON.stringify(found.listed)
+      return found.text
+    },
   }
 }

@@ -46,8 +46,9 @@ export async function writeAnswer(
   for (const [name, value] of response.headers) headers[name] = value
   const { body } = response
   const isStream = headers['content-type']?.startsWith('text/event-stream') === true
-  if (body === null || !isStream) {
-    const bytes = body === null ? undefined : Buffer.from(await response.arrayBuffer())
+  const reader = body?.getReader()
+  if (reader === undefined || !isStream) {
+    const bytes = await wholeOf(reader)
     to.writeHead(response.status, bytes === undefined ? headers : { ...headers, 'content-length': bytes.byteLength })
     to.end(bytes)
     return
@@ -55,7 +56,6 @@ export async function writeAnswer(
   to.writeHead(response.status, headers)
   // A stream that says nothing yet is open all the same.
   to.flushHeaders()
-  const reader = body.getReader()
   let wake = (): void => {}
   const cut = (): void => {
     to.end()
@@ -84,6 +84,17 @@ export async function writeAnswer(
     reader.cancel().catch(() => {})
     if (!to.writableEnded) to.end()
   }
+}
+
+/** What a stream holds: nearly always one piece, which is not copied. */
+async function wholeOf(reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
+    parts.push(next.value)
+    length += next.value.byteLength
+  }
+  return reader === undefined ? undefined : joinParts(parts, length)
 }
 
 /** By events: an iterator would destroy the connection of a body that is too large, and the answer with it. */

@@ -31,18 +31,22 @@ export async function serveHttp(core: Core, factory: Factory, options: HttpOptio
  */
 function createHandler(core: Core, factory: Factory, { capabilities, lists }: Prepared) {
   /** By the very object that goes through the SDK: nothing in it can be made up by a caller. */
-  const admitted = new WeakMap<AuthInfo, Admitted>()
+  const admitted = new WeakMap<AuthInfo, Served>()
   const handler = createMcpHandler(
     (context) => {
-      const ticket = context.authInfo && admitted.get(context.authInfo)
-      if (ticket === undefined) throw new Error('A request came past the door.')
+      const served = context.authInfo && admitted.get(context.authInfo)
+      if (served === undefined) throw new Error('A request came past the door.')
+      const { ticket } = served
       try {
         const server = factory(context)
         const fitting = fittingOf(core, server, context.era, () => ticket)
         register(fitting, [...new Set(ticket.operations.flatMap(({ entries }) => entries))])
         // What the whole server can do, whichever part of it this request has need of.
         server.server.registerCapabilities(capabilities)
-        filterLists(fitting, lists[context.era], capabilities)
+        const own = lists[context.era]
+        const isWritten = context.era === 'modern' && isToolList(ticket)
+        if (isWritten) served.tools = own.text('tool', ticket.caller)
+        filterLists(fitting, isWritten ? { ...own, list: () => [] } : own, capabilities)
         closeOff(server, ticket.operations)
         return server
       } catch (cause) {
@@ -64,8 +68,40 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
         return rpcError(400, code, 'Not found', { id: operations.length > 1 ? undefined : undeclared.id })
       }
       const authInfo = authInfoOf(ticket)
-      admitted.set(authInfo, ticket)
-      return handler.fetch(request, { authInfo, parsedBody: body })
+      const served: Served = { ticket, tools: undefined }
+      admitted.set(authInfo, served)
+      const response = await handler.fetch(request, { authInfo, parsedBody: body })
+      return served.tools === undefined ? response : withTools(response, served.tools)
     },
   }
+}
+
+interface Served {
+  readonly ticket: Admitted
+  /** The list as JSON, where it is put into the SDK's answer afterwards. */
+  tools: string | undefined
+}
+
+function isToolList({ operations }: Admitted): boolean {
+  return operations.length === 1 && operations[0]?.method === 'tools/list'
+}
+
+const noTools = '"tools":[]'
+
+/** Writing a thousand tools out takes longer than everything else about the request, and is the same text each time. */
+async function withTools(response: Response, tools: string): Promise<Response> {
+  const text = await response.text()
+  const at = text.indexOf(noTools)
+  // An error has no list. What else might say so is not told apart.
+  if (at < 0) return new Response(text, response)
+  const isOnly = text.indexOf(noTools, at + 1) < 0
+  const whole = isOnly
+    ? `${text.slice(0, at)}"tools":${tools}${text.slice(at + noTools.length)}`
+    : rewritten(text, tools)
+  return new Response(whole, response)
+}
+
+function rewritten(text: string, tools: string): string {
+  const answer = JSON.parse(text)
+  return JSON.stringify({ ...answer, result: { ...answer.result, tools: JSON.parse(tools) } })
 }
