@@ -15,7 +15,7 @@ const mostTries = 16
 export interface CredentialsOptions {
   readonly store: CredentialStore
   readonly kek: KekSource
-  /** Credentials of one owner. 1 to 1,000,000. @default 1_000 */
+  /** Credentials of one owner, and as many more as are written at the same moment. 1 to 1,000,000. @default 1_000 */
   readonly maxPerOwner?: number
   /** Data keys held for the next use; plaintext never is. 0 to 1,000,000. @default 1_000 */
   readonly heldDataKeys?: number

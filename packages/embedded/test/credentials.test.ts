@@ -3,8 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { createKekFile, kekFromFile, keks } from '@countersign/sealing'
 import { expect, it, onTestFinished } from 'vitest'
-import { secretKey, surroundings } from './fixture.ts'
+import { surroundings } from './fixture.ts'
 
 const around = surroundings()
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -55,23 +56,46 @@ it('refuses what is no name, and what is no secret', async () => {
   await expect(auth.storeCredential('large', large)).rejects.toMatchObject({ code: 'data_too_large' })
 })
 
-it('loses nothing that it acknowledged when it is killed while storing', { timeout: 60_000 }, async () => {
-  const child = fileURLToPath(new URL('./children/store-forever.ts', import.meta.url))
-  for (const round of ['first', 'second', 'third']) {
-    const writer = spawn(process.execPath, [child, around.dataDir, secretKey, round], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void writer.kill('SIGKILL'))
-    const acknowledged: string[] = []
-    for await (const line of createInterface({ input: writer.stdout })) {
-      acknowledged.push(line)
-      if (acknowledged.length === 100) writer.kill('SIGKILL')
-    }
-    // The last line may be cut off by the kill.
-    acknowledged.pop()
-    expect(acknowledged.length).toBeGreaterThanOrEqual(99)
-    const auth = await around.open({ secretKey })
-    for (const name of acknowledged) expect(textOf(await auth.getCredential(name)), name).toBe(`secret of ${name}`)
-    await auth.close()
+/** Another process, killed once it has stored so many; the names that it said it stored. */
+async function killedAfter(count: number, argv: readonly string[]): Promise<readonly string[]> {
+  const child = fileURLToPath(new URL('./children/rewrap-and-store.ts', import.meta.url))
+  const writer = spawn(process.execPath, [child, ...argv], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void writer.kill('SIGKILL'))
+  const stored: string[] = []
+  for await (const line of createInterface({ input: writer.stdout })) {
+    stored.push(line)
+    if (stored.length === count) writer.kill('SIGKILL')
   }
+  expect(stored.length).toBeGreaterThanOrEqual(count)
+  // The last line may be cut off by the kill.
+  return stored.slice(0, -1)
+}
+
+it('loses nothing that it acknowledged when it is killed while storing and rewrapping', {
+  timeout: 60_000,
+}, async () => {
+  const files = [`${around.dataDir}-kek-0`, `${around.dataDir}-kek-1`]
+  for (const file of files) await createKekFile(file)
+  const [even = '', odd = ''] = files
+  const names = Array.from({ length: 300 }, (_, at) => `before-${at}`)
+  const first = await around.open({ kek: kekFromFile(even) })
+  await Promise.all(names.map((name) => first.storeCredential(name, bytes(`secret of ${name}`))))
+  await first.close()
+
+  let cutInTheMiddle = 0
+  for (const [round, count] of [1, 150, 250].entries()) {
+    const [before, after] = round % 2 === 0 ? [even, odd] : [odd, even]
+    const stored = names.length
+    names.push(...(await killedAfter(count, [around.dataDir, before, after, `round-${round}`])))
+    const auth = await around.open({ kek: keks(kekFromFile(after), kekFromFile(before)) })
+    const { credentials, failed } = await auth.rewrap()
+    expect(failed).toEqual([])
+    if (credentials > 0 && credentials < stored) cutInTheMiddle += 1
+    await auth.close()
+    // The key of before is not needed any more, for any of what was ever stored.
+    const without = await around.open({ kek: kekFromFile(after) })
+    for (const name of names) expect(textOf(await without.getCredential(name)), name).toBe(`secret of ${name}`)
+    await without.close()
+  }
+  expect(cutInTheMiddle).toBeGreaterThan(0)
 })
