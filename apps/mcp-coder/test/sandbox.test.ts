@@ -98,7 +98,7 @@ describe('a command in its sandbox', () => {
 
   it('has a /tmp of its own', async () => {
     const folder = await scratch()
-    await shell('echo here > /tmp/mine', {}, { folder })
+    await shell('echo here > /tmp/countersign-mine', {}, { folder })
     expect((await shell(`ls -A /tmp; ls ${folder} 2>&1`, {}, { folder })).stdout).toContain('No such file')
   })
 
@@ -161,7 +161,7 @@ describe('a limit on a command', () => {
       Number((await shell(fill(path), limits)).stdout)
     expect(await bytes('big', { fileBytes: 100_000 })).toBe(100_000)
     const temporary = { temporaryBytes: 1_048_576, fileBytes: 1_000_000_000 }
-    expect(await bytes('/tmp/big', temporary)).toBe(1_048_576)
+    expect(await bytes('/tmp/countersign-big', temporary)).toBe(1_048_576)
     expect(await bytes('/dev/shm/big', temporary)).toBe(1_048_576)
   })
 
