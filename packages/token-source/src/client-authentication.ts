@@ -1,7 +1,6 @@
 import {
   type AuthorizationServer,
   type ClientAuth,
-  ClientSecretBasic,
   ClientSecretPost,
   modifyAssertion,
   None,
@@ -25,8 +24,20 @@ export async function authenticationOf(client: ClientOptions, server: Authorizat
   }
   if (client.secret === undefined) return None()
   const posted = (client.method ?? usualMethod(server)) === 'client_secret_post'
-  return posted ? ClientSecretPost(client.secret) : ClientSecretBasic(client.secret)
+  return posted ? ClientSecretPost(client.secret) : secretInHeader(client.secret)
 }
+
+/**
+ * RFC 6749 section 2.3.1, with the encoding of its appendix B and no more: some servers take the header as it comes, and
+ * know a client `nightly-etl` but none named `nightly%2Detl`.
+ */
+function secretInHeader(secret: string): ClientAuth {
+  return (_server, client, _body, headers) => {
+    headers.set('authorization', `Basic ${btoa(`${formEncoded(client.client_id)}:${formEncoded(secret)}`)}`)
+  }
+}
+
+const formEncoded = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
 
 function usualMethod({ token_endpoint_auth_methods_supported: methods }: AuthorizationServer): ClientOptions['method'] {
   // RFC 8414 section 2: without a list it is client_secret_basic.

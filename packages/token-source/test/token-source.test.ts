@@ -337,6 +337,25 @@ describe('the metadata', () => {
     expect(decodeURIComponent(sent)).toBe(where === 'header' ? 'nightly-etl:a secret' : '')
   })
 
+  it.each([
+    ['nightly-etl', 'a_secret.of*ours', 'nightly-etl:a_secret.of*ours'],
+    [
+      'https://etl.example.com/',
+      'with space, 50 % é:+',
+      'https%3A%2F%2Fetl.example.com%2F:with+space%2C+50+%25+%C3%A9%3A%2B',
+    ],
+  ])('has %s sent as form encoding says, and no more encoded than that', async (id, secret, sent) => {
+    const server = await scriptedServer()
+    const source = createTokenSource({
+      issuer: server.issuer,
+      client: { id, secret },
+      grant: { type: 'client_credentials' },
+    })
+    await source.getToken()
+    expect(server.asked[0]?.authorization).toBe(`Basic ${btoa(sent)}`)
+    source.close()
+  })
+
   it('is not needed where the token endpoint is told', async () => {
     const server = await scriptedServer()
     const source = createTokenSource({
