@@ -30,6 +30,8 @@ export interface OperatorSessionsOptions {
   /** The public client through which operators sign in. */
   readonly app: string
   readonly clock: Clock
+  /** Told of sign-outs that failed with nobody there to be told. */
+  readonly onFault: (error: unknown) => void
   readonly limits?: {
     /** Without a request. @default 1_800 */
     readonly idleSeconds?: number
@@ -97,7 +99,7 @@ export class OperatorSessions {
     if (kept === undefined) return undefined
     const now = this.#options.clock.now()
     if (this.#isOver(kept, now)) {
-      this.#kept.delete(key)
+      this.#drop(key, kept)
       return undefined
     }
     kept.usedAt = now
@@ -124,11 +126,26 @@ export class OperatorSessions {
     const key = keyOf(cookie)
     const kept = this.#kept.get(key)
     this.#kept.delete(key)
-    if (kept === undefined) return
-    const { refreshToken, token } = kept
+    if (kept !== undefined) await this.#endAtIssuer(kept)
+  }
+
+  /** Ends all of them, since their tokens go with this process. */
+  async close(): Promise<void> {
+    const all = [...this.#kept.values()]
+    this.#kept.clear()
+    await Promise.all(all.map((kept) => this.#endAtIssuer(kept).catch(this.#options.onFault)))
+  }
+
+  async #endAtIssuer({ refreshToken, token }: Kept): Promise<void> {
     await this.#options.issuer.signOut(
       refreshToken === undefined ? { token, deliveredBy: 'header' } : { token: refreshToken, deliveredBy: 'body' },
     )
+  }
+
+  /** Nobody waits for it: whoever it was is gone. */
+  #drop(key: string, kept: Kept): void {
+    this.#kept.delete(key)
+    this.#endAtIssuer(kept).catch(this.#options.onFault)
   }
 
   /** @returns false if that sign-in is over */
@@ -157,9 +174,10 @@ export class OperatorSessions {
   }
 
   #makeRoom(now: number): void {
-    for (const [key, kept] of this.#kept) if (this.#isOver(kept, now)) this.#kept.delete(key)
+    for (const [key, kept] of this.#kept) if (this.#isOver(kept, now)) this.#drop(key, kept)
     const byUse = [...this.#kept].sort(([, one], [, other]) => one.usedAt - other.usedAt)
-    for (const [key] of byUse.slice(0, Math.max(0, byUse.length - this.#limits.sessions + 1))) this.#kept.delete(key)
+    const tooMany = Math.max(0, byUse.length - this.#limits.sessions + 1)
+    for (const [key, kept] of byUse.slice(0, tooMany)) this.#drop(key, kept)
   }
 }
 

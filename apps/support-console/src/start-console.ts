@@ -52,6 +52,9 @@ export async function startConsole(options: ConsoleStartOptions): Promise<Runnin
         onClose(board)
         const help = new HelpDesk(guard, clock)
         onClose(help)
+        const limits = signIns === undefined ? {} : { limits: signIns }
+        const operators = new OperatorSessions({ issuer, app, clock, onFault, ...limits })
+        onClose(operators)
         const shown = ownOrigins(resource ?? url, url)
         const parts = {
           guard,
@@ -60,12 +63,7 @@ export async function startConsole(options: ConsoleStartOptions): Promise<Runnin
           board,
           help,
           delegation: createDelegation({ issuer, client, agentApi }),
-          operators: new OperatorSessions({
-            issuer,
-            app,
-            clock,
-            ...(signIns === undefined ? {} : { limits: signIns }),
-          }),
+          operators,
           clock,
           origins: shown.origins,
           onFault,

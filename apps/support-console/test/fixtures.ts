@@ -116,6 +116,7 @@ export function standIn(
       issuer: fake,
       app: 'support-console-app',
       clock,
+      onFault,
       ...(also.limits === undefined ? {} : { limits: also.limits }),
     }),
     clock,

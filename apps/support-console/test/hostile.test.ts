@@ -208,6 +208,8 @@ describe('a sign-in', () => {
     now += 600
     const answer = await olga.post('/page/revoke', revoke)
     expect([answer.status, olga.cookie, isOpen()]).toEqual([403, '', true])
+    // At the issuer as well: nothing stays open that nobody can use.
+    expect(count('signOut')).toBe(1)
     expect(answer.text).toContain('Your sign-in has ended. Nothing was done.')
 
     const again = await signedIn()
@@ -235,6 +237,7 @@ describe('a sign-in', () => {
     }
     const shown = await Promise.all(visitors.map(async (one) => (await one.get('/')).text.includes('Signed in as')))
     expect(shown).toEqual([false, true, true, true])
+    expect(count('signOut')).toBe(1)
   })
 
   it('that is ended takes its cookie along, and says nothing to who has none', async () => {
