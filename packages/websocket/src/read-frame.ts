@@ -34,18 +34,17 @@ function isName(value: unknown): value is string {
 
 /** Two members of one name are read differently by different parsers, so that such a frame has no meaning. */
 function isShapely(json: string, maxDepth: number): boolean {
-  const names = new Set<string>()
+  const names: string[] = []
+  const isEscaped = json.includes('\\')
   let depth = 0
   let expectsName = false
   for (let index = 0; index < json.length; index += 1) {
     switch (json.charCodeAt(index)) {
       case quote: {
         const start = index
-        index = endOfString(json, index)
+        index = isEscaped ? endOfString(json, index) : json.indexOf('"', index + 1)
         if (depth !== 1 || !expectsName) break
-        const name = nameOf(json.slice(start, index + 1))
-        if (names.has(name)) return false
-        names.add(name)
+        names.push(nameOf(json.slice(start, index + 1)))
         expectsName = false
         break
       }
@@ -65,7 +64,7 @@ function isShapely(json: string, maxDepth: number): boolean {
       default:
     }
   }
-  return true
+  return names.length < 2 || new Set(names).size === names.length
 }
 
 const quote = 0x22

@@ -116,6 +116,36 @@ describe('bytes after authentication', () => {
   })
 })
 
+it('sends frames of any length as they are', async () => {
+  const { url, sockets } = await serve({ messages, limits: { sendBufferMaxBytes: 10_000_000 } })
+  const lengths = [0, 1, 99, 125, 126, 127, 65_535, 65_536, 70_000, 1_000_000]
+  const texts = [...lengths.map((length) => 'x'.repeat(length)), 'naïve ✓ 🙂', '✓'.repeat(42), '✓'.repeat(30_000)]
+  sockets.on('hello', ({ connection }) => {
+    for (const text of texts) connection.sendFrame(text)
+    connection.sendFrame(new TextEncoder().encode('bytes'))
+  })
+  const client = await connected(url)
+  const got: string[] = []
+  client.ws.on('message', (data, isBinary) => got.push(isBinary ? `binary ${data}` : String(data)))
+  client.send({ type: 'hello' })
+  await expect.poll(() => got.length).toBe(texts.length + 1)
+  expect(got).toEqual([...texts, 'binary bytes'])
+})
+
+it('lets go of a peer that ended its half and takes nothing, at once', async () => {
+  const { port, sockets, events } = await serve({ messages })
+  sockets.on('hello', ({ connection }) => void connection.sendFrame('x'.repeat(4_000_000)))
+  const client = tcpClient(port)
+  await client.status
+  client.write(auth())
+  await expect.poll(() => client.received()).toContain('auth.ok')
+  client.socket.pause()
+  client.write(frame('{"type":"hello"}'))
+  client.socket.end()
+  await expect.poll(() => sockets.counts.sockets).toBe(0)
+  expect(events.at(-1)).toMatchObject({ type: 'closed', code: 1006, by: 'client' })
+})
+
 describe('a peer that ignores the close frame', () => {
   it('is not heard after its token was revoked, and loses its connection', async () => {
     const revocations = testRevocations()

@@ -6,7 +6,10 @@
 export class FirstBytes {
   #left: number
   /** Bytes of the frame's header that are here; at most 2 + 8, the mask counts as payload. */
-  readonly #header: number[] = []
+  #headerBytes = 0
+  #lengthBytes = 0
+  #length = 0
+  #maskBytes = 0
   #payloadLeft = 0
 
   constructor(budget: number) {
@@ -23,30 +26,35 @@ export class FirstBytes {
         index += skipped
         continue
       }
-      this.#header.push(chunk[index] ?? 0)
+      const byte = chunk[index] ?? 0
       index += 1
-      const verdict = this.#look(chunk.length - index)
+      const verdict = this.#takeOfHeader(byte, chunk.length - index)
       if (verdict !== 'ok') return verdict
     }
     return 'ok'
   }
 
   /** @param ahead bytes of this chunk that were paid for already */
-  #look(ahead: number): 'ok' | 'budget' | 'malformed' {
-    const [first = 0, second] = this.#header
-    const opcode = first & 0x0f
-    const isWhole = (first & 0x80) !== 0
-    // Continuations begin with a fragment that is refused here; reserved opcodes are the library's to refuse.
-    if (opcode === 0 || opcode === 2 || (opcode === 1 && !isWhole)) return 'malformed'
-    if (second === undefined) return 'ok'
-    const short = second & 0x7f
-    const lengthBytes = short === 127 ? 8 : short === 126 ? 2 : 0
-    if (this.#header.length < 2 + lengthBytes) return 'ok'
-    let length = lengthBytes === 0 ? short : 0
-    for (const byte of this.#header.slice(2)) length = length * 256 + byte
-    this.#header.length = 0
-    this.#payloadLeft = length + ((second & 0x80) === 0 ? 0 : 4)
+  #takeOfHeader(byte: number, ahead: number): 'ok' | 'budget' | 'malformed' {
+    this.#headerBytes += 1
+    if (this.#headerBytes === 1) return mayBegin(byte) ? 'ok' : 'malformed'
+    if (this.#headerBytes === 2) {
+      const short = byte & 0x7f
+      this.#maskBytes = (byte & 0x80) === 0 ? 0 : 4
+      this.#lengthBytes = short === 127 ? 8 : short === 126 ? 2 : 0
+      this.#length = this.#lengthBytes === 0 ? short : 0
+    } else this.#length = this.#length * 256 + byte
+    if (this.#headerBytes < 2 + this.#lengthBytes) return 'ok'
+    this.#headerBytes = 0
+    this.#payloadLeft = this.#length + this.#maskBytes
     // What is announced counts, so that nobody waits for it.
     return this.#payloadLeft > this.#left + ahead ? 'budget' : 'ok'
   }
+}
+
+/** Continuations begin with a fragment that is refused here; reserved opcodes are the library's to refuse. */
+function mayBegin(byte: number): boolean {
+  const opcode = byte & 0x0f
+  const isWhole = (byte & 0x80) !== 0
+  return opcode === 1 ? isWhole : opcode !== 0 && opcode !== 2
 }

@@ -37,8 +37,9 @@ function listen(server: UpgradeServer, onUnknown: () => void): Map<string, Upgra
   const mounts = new Map<string, UpgradeHandler>()
   mountsOf.set(server, mounts)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const [path = ''] = (request.url ?? '').split('?')
-    const handler = mounts.get(path)
+    const { url = '' } = request
+    const query = url.indexOf('?')
+    const handler = mounts.get(query < 0 ? url : url.slice(0, query))
     if (handler !== undefined) handler(request, socket, head)
     else if (server.listenerCount('upgrade') === 1) {
       onUnknown()
