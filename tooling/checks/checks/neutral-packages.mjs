@@ -10,6 +10,12 @@ import { rolldown } from 'rolldown'
 import { filesBelow, importsOf, shown, walk, workspacesOf } from '../tree.mjs'
 
 const neutral = ['tokens', 'revocation', 'guard', 'consumers', 'token-source', 'cutover', 'websocket']
+/**
+ * Neutral by subpath: the settings that compile that part, and the folders that are for Node.
+ * @type {Readonly<Record<string, { settings: string, folders: readonly string[] }>>}
+ */
+const partly = { 'clerk-convex': { settings: 'tsconfig.isolate.json', folders: ['node', 'testing'] } }
+const wholly = { settings: 'tsconfig.build.json', folders: ['node'] }
 const nodeGlobals = new Set(['Buffer', 'process', 'global', 'require', '__dirname', '__filename', 'setImmediate'])
 const builtins = new Set(builtinModules)
 
@@ -17,7 +23,7 @@ const builtins = new Set(builtinModules)
 export async function run({ root }) {
   const problems = []
   for (const one of workspacesOf(root, ['packages'])) {
-    if (!neutral.includes(one.name)) continue
+    if (!neutral.includes(one.name) && partly[one.name] === undefined) continue
     problems.push(...settingsFaults(root, one), ...sourceFaults(root, one), ...(await bundleFaults(one)))
   }
   return problems
@@ -30,13 +36,16 @@ const isBuiltin = (id) => id.startsWith('node:') || builtins.has(id)
  * @param {string} root
  * @param {import('../tree.mjs').Workspace} one
  */
-function settingsFaults(root, { folder }) {
-  const file = join(folder, 'tsconfig.build.json')
+function settingsFaults(root, { name, folder }) {
+  const { settings, folders } = partly[name] ?? wholly
+  const file = join(folder, settings)
   const { compilerOptions = {}, exclude = [] } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   const faults = []
   if (JSON.stringify(compilerOptions.types) !== '[]') faults.push('"types" must be []')
   if (!Array.isArray(compilerOptions.lib)) faults.push('"lib" must name what a worker has')
-  if (existsSync(join(folder, 'src/node')) && !exclude.includes('src/node')) faults.push('"exclude" must name src/node')
+  for (const path of folders.map((one) => `src/${one}`)) {
+    if (existsSync(join(folder, path)) && !exclude.includes(path)) faults.push(`"exclude" must name ${path}`)
+  }
   return faults.map((fault) => `${shown(root, file)}: ${fault}, so that a Node API does not compile`)
 }
 
@@ -44,12 +53,12 @@ function settingsFaults(root, { folder }) {
  * @param {string} root
  * @param {import('../tree.mjs').Workspace} one
  */
-function sourceFaults(root, { folder }) {
+function sourceFaults(root, { name, folder }) {
   /** @type {Set<string>} */
   const faults = new Set()
-  const node = join(folder, 'src/node')
-  for (const file of filesBelow(join(folder, 'src'), /\.ts$/)) {
-    if (file.startsWith(node)) continue
+  const node = (partly[name] ?? wholly).folders.map((one) => join(folder, 'src', one, '/'))
+  for (const file of filesBelow(join(folder, 'src'), /\.tsx?$/)) {
+    if (node.some((one) => file.startsWith(one))) continue
     for (const { from } of importsOf(file)) {
       if (isBuiltin(from)) faults.add(`${shown(root, file)} imports ${from}`)
     }
@@ -66,12 +75,13 @@ function sourceFaults(root, { folder }) {
 }
 
 /** @param {import('../tree.mjs').Workspace} one */
-async function bundleFaults({ folder, path, manifest }) {
+async function bundleFaults({ name, folder, path, manifest }) {
+  const node = (partly[name] ?? wholly).folders.map((one) => `./dist/${one}/`)
   const faults = []
   for (const [entry, target] of Object.entries(manifest.exports ?? {})) {
     const file = typeof target === 'object' && target !== null ? target.default : undefined
     // What is built from src/node/ is for Node, and says so by its place.
-    if (typeof file !== 'string' || file.startsWith('./dist/node/')) continue
+    if (typeof file !== 'string' || node.some((one) => file.startsWith(one))) continue
     const input = join(folder, file)
     if (!existsSync(input)) {
       faults.push(`${path}: ${file} is not built`)

@@ -1,0 +1,10 @@
+export {
+  AuthError,
+  type AuthErrorCode,
+  type AuthErrorDetails,
+  authErrorCodes,
+  authErrorRemedies,
+  isAuthError,
+} from './auth-error.ts'
+export { bucket } from './bucket.ts'
+export { type ClerkClaims, type ClerkOrganization, parseClerkClaims } from './claims.ts'
