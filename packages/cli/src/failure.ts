@@ -27,7 +27,7 @@ export type CliErrorCode = (typeof cliErrorCodes)[number]
 export const cliRemedies: Readonly<Record<CliErrorCode, string>> = {
   wrong_usage: "See the command's --help.",
   cancelled: 'Run the command again when you are ready; nothing was changed.',
-  bad_input: 'Give one value on standard input, or run the command on a terminal and type it at the prompt.',
+  bad_input: 'Give what is asked for on standard input, or run the command on a terminal and type it at the prompt.',
   already_exists: 'Use what is there, or choose another name or directory: nothing is ever overwritten.',
   not_found: 'List what there is with the matching `list` command and use a name from it.',
   not_empty: 'Choose an empty directory for the data.',
@@ -91,6 +91,13 @@ function textOf(error: Error, key: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/** A signing key does not open where its key-encryption key may not be read: that is what has to be put right then. */
+function mendedAt(error: Error): Error {
+  const { cause } = error
+  if (textOf(error, 'code') !== 'key_not_ours' || !(cause instanceof Error)) return error
+  return /^(?:file_|kek_invalid$)/u.test(textOf(cause, 'code') ?? '') ? cause : error
+}
+
 /**
  * Reads a thrown value. Every package's error carries `code` and `remedy`, so they are recognised by shape: two
  * installed copies of a package break `instanceof`, and a new package needs no change here.
@@ -99,8 +106,9 @@ export function readFailure(thrown: unknown): Failure {
   if (!(thrown instanceof Error)) {
     return { exitCode: 1, code: 'internal', message: String(thrown), remedy: undefined, expected: false }
   }
-  const code = textOf(thrown, 'code')
-  const remedy = textOf(thrown, 'remedy')
+  const mended = mendedAt(thrown)
+  const code = textOf(mended, 'code')
+  const remedy = textOf(mended, 'remedy')
   if (code !== undefined && remedy !== undefined) {
     const exitCode = isCliError(thrown) && thrown.code === 'wrong_usage' ? 2 : 1
     return { exitCode, code, message: thrown.message, remedy, expected: true }

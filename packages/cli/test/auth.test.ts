@@ -1,4 +1,4 @@
-import { chmod, cp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { systemClock } from '@countersign/tokens'
@@ -136,26 +136,51 @@ describe('a session on the command line', () => {
   })
 })
 
+/** Signs in at a terminal, where keys are typed as they are asked for. */
+async function typeAt(typed: readonly (readonly [prompt: string, keys: string])[]) {
+  const [stdin, stderr] = [terminal(), terminal()]
+  let shown = ''
+  stderr.on('data', (chunk) => {
+    shown += String(chunk)
+  })
+  const asked = service.run(['auth', 'login', '--issuer', service.issuer], { stdin, stderr })
+  for (const [prompt, keys] of typed) {
+    const waited = { interval: 5, timeout: 10_000 }
+    await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(prompt), waited)
+    stdin.write(keys)
+  }
+  const { exitCode, stderr: said } = await asked
+  return { exitCode, shown: stripVTControlCharacters(shown + said) }
+}
+
 describe('at a terminal', () => {
   it('the name and the password are asked for, and the password is not shown', async () => {
-    const [stdin, stderr] = [terminal(), terminal()]
-    let shown = ''
-    stderr.on('data', (chunk) => {
-      shown += String(chunk)
-    })
-    const answer = async (prompt: string, line: string): Promise<void> => {
-      await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(prompt), {
-        interval: 5,
-        timeout: 10_000,
-      })
-      stdin.write(`${line}\n`)
-    }
-    const asked = service.run(['auth', 'login', '--issuer', service.issuer], { stdin, stderr })
-    await answer(`Name at ${service.issuer}`, 'ada')
-    await answer('Password of ada', password)
-    expect((await asked).exitCode).toBe(0)
+    const { exitCode, shown } = await typeAt([
+      [`Name at ${service.issuer}`, 'ada\n'],
+      ['Password of ada', `${password}\n`],
+    ])
+    expect(exitCode).toBe(0)
     expect(shown).not.toContain(password.slice(0, 4))
     expect(await status()).toMatchObject({ state: 'signed-in', identifier: 'ada' })
+  })
+
+  it.each([
+    ['for the name', [['Name at', '\u0003']]],
+    [
+      'for the password',
+      [
+        ['Name at', 'ada\n'],
+        ['Password of', 'correct\u0003'],
+      ],
+    ],
+  ] as const)('Ctrl-C at the prompt %s signs nobody in', async (_where, typed) => {
+    const before = await service.recorded('session.open')
+    const { exitCode, shown } = await typeAt(typed)
+    expect(exitCode).toBe(1)
+    expect(shown).toContain('(cancelled)')
+    expect(shown).not.toContain('corr')
+    expect(await service.recorded('session.open')).toBe(before)
+    expect(await status()).toMatchObject({ exitCode: 1, state: 'signed-out' })
   })
 })
 
@@ -301,6 +326,8 @@ describe('a store that is not as it was', () => {
     ['with another key', () => writeFile(join(service.home, 'kek'), `${'A'.repeat(43)}\n`), 'store_damaged'],
     ['with a key that is none', () => writeFile(join(service.home, 'kek'), 'rubbish\n'), 'store_damaged'],
     ['that is no database', () => overwrite('sessions.db', Buffer.alloc(8_192, 'x')), 'store_damaged'],
+    ['that is cut off', () => truncate(join(service.home, 'sessions.db'), 50_000), 'store_damaged'],
+    ['whose key is a link', () => linkKek(), 'file_unsafe'],
     [
       'with an altered record',
       async () => alter("sealed = replace(sealed, substr(sealed, -5), 'AAAAA')"),
@@ -334,6 +361,20 @@ describe('a store that is not as it was', () => {
   })
 })
 
+// The last of the file: time does not go back.
+describe('a session that nobody used for 30 days', () => {
+  it('has ended, which is said', async () => {
+    await service.signIn()
+    laterBySeconds += 30 * 86_400 + 1
+    const ran = await service.run(['auth', 'token', '--json'])
+    expect(ran.exitCode).toBe(1)
+    expect(ran.json()).toMatchObject({
+      error: { code: 'session_ended', remedy: expect.stringContaining('auth login') },
+    })
+    expect(await status()).toMatchObject({ exitCode: 1, state: 'signed-out' })
+  })
+})
+
 async function overwrite(name: string, bytes: Uint8Array): Promise<void> {
   for (const suffix of ['-wal', '-shm']) await rm(join(service.home, name + suffix), { force: true })
   await writeFile(join(service.home, name), bytes)
@@ -344,6 +385,11 @@ function alter(change: string): void {
   const { changes } = database.prepare(`UPDATE credentials SET ${change} WHERE name = 'session'`).run()
   database.close()
   expect(changes).toBe(1)
+}
+
+async function linkKek(): Promise<void> {
+  await rename(join(service.home, 'kek'), join(service.home, 'kek-2'))
+  await symlink('kek-2', join(service.home, 'kek'))
 }
 
 async function linkHome(): Promise<void> {

@@ -3,7 +3,11 @@ import { CliError, cliErrorCodes, cliRemedies, isCliError, readFailure } from '.
 
 /** Another package's error, as two installed copies would meet: only its shape is known. */
 class ForeignRefusal extends Error {
-  readonly code = 'too_early'
+  readonly code: string
+  constructor(message: string, code = 'too_early', options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
   get remedy(): string {
     return 'Wait.'
   }
@@ -37,6 +41,18 @@ describe('failures', () => {
       'Ctrl-C at a prompt',
       Object.assign(new Error('User force closed the prompt'), { name: 'ExitPromptError' }),
       { exitCode: 1, code: 'cancelled', remedy: cliRemedies.cancelled, expected: true },
+    ],
+    [
+      'a signing key whose key-encryption key others can read',
+      new ForeignRefusal('the key 1 cannot be opened: kek is unsafe', 'key_not_ours', {
+        cause: new ForeignRefusal('kek is unsafe', 'file_unsafe'),
+      }),
+      { exitCode: 1, code: 'file_unsafe', message: 'the key 1 cannot be opened: kek is unsafe', remedy: 'Wait.' },
+    ],
+    [
+      'a signing key of another key-encryption key',
+      new ForeignRefusal('x', 'key_not_ours', { cause: new ForeignRefusal('y', 'kek_unknown') }),
+      { exitCode: 1, code: 'key_not_ours' },
     ],
     ['a fault', new TypeError('x is not a function'), { exitCode: 1, code: 'internal', expected: false }],
     ['a thrown string', 'boom', { exitCode: 1, code: 'internal', message: 'boom', expected: false }],

@@ -13,5 +13,6 @@ export {
   type OwnedCredentials,
   openCredentials,
 } from './open-credentials.ts'
+export { checkName } from './place.ts'
 export type { CredentialEntry, CredentialPlace, CredentialRecord, CredentialStore } from './ports.ts'
 export type { RewrapOptions, RewrapOutcome } from './rewrap.ts'

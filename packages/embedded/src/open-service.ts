@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { KekSource } from '@countersign/sealing'
+import { isSealingError, type KekSource } from '@countersign/sealing'
 import {
   createDataDir,
   openTokenService,
@@ -95,6 +95,8 @@ async function makeOnce(resolved: ResolvedConfig, how: { readonly kek: 'file' | 
   throw new AuthModuleError('data_incomplete', `${missing} is missing, while other files of the module are there.`)
 }
 
+/** A file of a key that is not private, or holds no key: its own error says what to put right. */
+const keyUnread = /^(?:file_|kek_invalid$)/
 const kekFaults = ['kek_unknown', 'sealed_not_authentic', 'kek_unwrapped_wrong']
 
 function explained(cause: unknown, { dataDir, issuer }: ResolvedConfig): unknown {
@@ -102,6 +104,8 @@ function explained(cause: unknown, { dataDir, issuer }: ResolvedConfig): unknown
     const what = `The signing keys in ${dataDir} were sealed under another key-encryption key than the one given.`
     return new AuthModuleError('kek_wrong', what, { cause })
   }
+  const unread = chain(cause).find((error) => isSealingError(error) && keyUnread.test(error.code))
+  if (unread !== undefined) return unread
   if (hasCode(cause, 'ring_mismatch')) {
     return new AuthModuleError('other_issuer', `${dataDir} belongs to another issuer than ${issuer}.`, { cause })
   }

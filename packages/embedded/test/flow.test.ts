@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKekFile, kekFromFile, keks } from '@countersign/sealing'
 import { describe, expect, it } from 'vitest'
@@ -204,6 +204,11 @@ describe('a permission', () => {
   })
 })
 
+async function linked(file: string): Promise<void> {
+  await rename(file, `${file}-2`)
+  await symlink(`${file}-2`, file)
+}
+
 describe('the directory', () => {
   it('is made for its owner alone', async () => {
     await around.open({ dataDir: join(around.dataDir, 'below', 'it') })
@@ -279,6 +284,23 @@ describe('the directory', () => {
   it('that others can enter is refused', async () => {
     await mkdir(around.dataDir, { mode: 0o755 })
     await expect(around.open()).rejects.toMatchObject({ code: 'file_unsafe' })
+  })
+
+  const harms: [why: string, harm: (kek: string) => Promise<void>, code: string][] = [
+    ['can be read by others', (kek) => chmod(kek, 0o640), 'file_unsafe'],
+    ['is a link', linked, 'file_unsafe'],
+    ['holds no key', (kek) => writeFile(kek, 'rubbish'), 'kek_invalid'],
+  ]
+  it.each(harms)('whose key-encryption key %s is refused, and says so', async (_why, harm, code) => {
+    await (await around.open()).close()
+    await harm(join(around.dataDir, 'kek'))
+    await expect(around.open()).rejects.toMatchObject({ name: 'SealingError', code })
+  })
+
+  it('whose database is a link is refused', async () => {
+    await (await around.open()).close()
+    await linked(join(around.dataDir, 'countersign.db'))
+    await expect(around.open()).rejects.toMatchObject({ name: 'StorageError' })
   })
 })
 

@@ -1,4 +1,4 @@
-import { maxSecretBytes } from '@countersign/credentials'
+import { checkName, maxSecretBytes } from '@countersign/credentials'
 import type { Command } from 'commander'
 import { cleanText } from '../clean-text.ts'
 import type { Bind, CommandContext } from '../context.ts'
@@ -18,6 +18,8 @@ interface Owned {
 async function put(context: CommandContext, name: string, options: Owned & SecretSource): Promise<ExitCode> {
   return await withCredentials(context, async ({ credentials, record }) => {
     const owned = credentials.of(options.owner)
+    // Before anybody types a secret, or the log says that it was stored.
+    checkName(name, 'name')
     const secret = await readSecretBytes(context.io, options, maxSecretBytes)
     await record('put', options.owner)
     const entry = await owned.put(name, secret)

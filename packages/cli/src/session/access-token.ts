@@ -94,7 +94,7 @@ export async function accessTokenOf(
         const session = await current()
         const left = session.accessUntil - io.clock.now()
         if (leastSeconds !== Number.POSITIVE_INFINITY && left >= leastInOutageSeconds) return { session, outage: true }
-        throw new CliError('unreachable', `${issuer} could not be reached: ${explained.message}`)
+        throw new CliError('unreachable', `${issuer} gave no new token: ${explained.message}`)
       }
       default:
         throw explained
