@@ -34,6 +34,8 @@ export interface StandIn {
   readonly faults: unknown[]
   /** By the user's name; every one is open. */
   readonly sessions: Map<string, SessionInfo>
+  /** Thrown at the next sign-ins and refreshes. */
+  refusal: unknown
   /** Scopes of whoever signs in next. */
   scope: string
   acknowledgements: Awaited<ReturnType<OperatorsIssuer['acknowledgements']>>
@@ -54,7 +56,7 @@ export function standIn(
   const faults: unknown[] = []
   const sessions = new Map<string, SessionInfo>([['session-ada-1', session('session-ada-1')]])
   const clock = { ...systemClock, ...(also.now === undefined ? {} : { now: also.now }) }
-  const state = { scope: 'sessions:read sessions:revoke keys:read help:answer' }
+  const state = { scope: 'sessions:read sessions:revoke keys:read help:answer', refusal: undefined as unknown }
   let acknowledgements: StandIn['acknowledgements'] = []
   const tokens = (): TokenAnswer => ({
     accessToken: issuer.token({ sub: 'user_olga', scope: state.scope }),
@@ -84,10 +86,12 @@ export function standIn(
     revocationPosition: async () => ({ epoch: 1, seq: 7 }),
     signIn: async (...given: unknown[]) => {
       calls.push(['signIn', ...given])
+      if (state.refusal !== undefined) throw state.refusal
       return tokens()
     },
     refresh: async (...given: unknown[]) => {
       calls.push(['refresh', ...given])
+      if (state.refusal !== undefined) throw state.refusal
       return tokens()
     },
     signOut: async (...given: unknown[]) => {
@@ -129,6 +133,12 @@ export function standIn(
     calls,
     faults,
     sessions,
+    get refusal() {
+      return state.refusal
+    },
+    set refusal(error) {
+      state.refusal = error
+    },
     get scope() {
       return state.scope
     },

@@ -1,3 +1,4 @@
+import { IssuerError } from '@countersign/issuer'
 import { testIssuer } from '@countersign-apps/kit/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { html } from '../src/html.ts'
@@ -238,6 +239,45 @@ describe('a sign-in', () => {
     const shown = await Promise.all(visitors.map(async (one) => (await one.get('/')).text.includes('Signed in as')))
     expect(shown).toEqual([false, true, true, true])
     expect(count('signOut')).toBe(1)
+  })
+
+  it.each([
+    ['wrong', new IssuerError('invalid_grant', 'no'), 400, 'Name or password is wrong.'],
+    ['tried too often', new IssuerError('rate_limited', 'no', { retryAfterSeconds: 77 }), 429, 'Too many have failed'],
+    ['made while the store is away', new IssuerError('temporarily_unavailable', 'no'), 503, 'Nobody can sign in now'],
+  ])('that is %s says so, and keeps the name', async (_what, error, status, words) => {
+    stand.refusal = error
+    const olga = new Visitor(stand.served().origin)
+    const answer = await olga.signIn('olga <b>')
+    expect([answer.status, olga.cookie]).toEqual([status, ''])
+    expect(answer.text).toContain(words)
+    expect(answer.text).toContain('value="olga &lt;b&gt;"')
+    expect(answer.headers.get('retry-after')).toBe(status === 429 ? '77' : null)
+    expect(answer.text).not.toContain('correct horse')
+  })
+
+  it('is counted under the browser’s own address, whatever it says', async () => {
+    const olga = new Visitor(stand.served().origin)
+    await olga.post('/sign-in', { name: 'olga', password: 'x' }, { 'x-forwarded-for': '203.0.113.9' })
+    expect(stand.calls.at(-1)).toMatchObject(['signIn', { address: expect.stringMatching(/127\.0\.0\.1$/) }])
+  })
+
+  it('without name or password is none', async () => {
+    const olga = new Visitor(stand.served().origin)
+    for (const form of [{ name: 'olga' }, { password: 'x' }, { name: 'x'.repeat(255), password: 'x' }]) {
+      expect((await olga.post('/sign-in', form as Record<string, string>)).status).toBe(400)
+    }
+    expect(count('signIn')).toBe(0)
+  })
+
+  it('whose token cannot be renewed is over; while the store is away it goes on until the token ends', async () => {
+    const olga = await signedIn()
+    now += 280
+    stand.refusal = new IssuerError('temporarily_unavailable', 'away')
+    expect((await olga.get('/')).text).toContain('Signed in as')
+    stand.refusal = new IssuerError('invalid_grant', 'ended')
+    expect((await olga.get('/')).text).toContain('Your sign-in has ended.')
+    expect(olga.cookie).toBe('')
   })
 
   it('that is ended takes its cookie along, and says nothing to who has none', async () => {
