@@ -58,6 +58,7 @@ export interface Fleet {
     serviceToken: string
     cmuxToken: string
     agentToken: string
+    chatToken: string
     agentRefreshToken: string
   }
   /** Of what runs in the background. */
@@ -266,6 +267,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         serviceToken: '',
         cmuxToken: '',
         agentToken: '',
+        chatToken: '',
         agentRefreshToken: '',
       },
       workers: {

@@ -1,6 +1,7 @@
 import type { Fleet } from '../fleet.ts'
 import type { Step } from '../walk.ts'
 import { agents } from './agents.ts'
+import { chat } from './chat.ts'
 import { cmux } from './cmux.ts'
 import { attacks } from './forgeries.ts'
 import { metrics } from './metrics.ts'
@@ -21,6 +22,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...workers,
   ...support,
   ...monitor,
+  ...chat,
   ...agents,
   ...rotation,
   ...theft,
