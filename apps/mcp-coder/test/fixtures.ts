@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ export async function openBench(limits: Partial<WorkspaceLimits> = {}): Promise<
   await writeFile(join(outside, 'deeper', 'secret'), secret)
   const workspaces = await openWorkspaces(join(folder, 'workspaces'), limits)
   later(() => workspaces.close())
-  const inside = await workspaces.within(ada, async (workspace) => workspace.folder)
+  const inside = await workspaces.within(ada, ({ fd }) => readlink(`/proc/self/fd/${fd}`))
   return { workspaces, outside, inside, within: (work) => workspaces.within(ada, work) }
 }
 

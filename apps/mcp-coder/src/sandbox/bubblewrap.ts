@@ -4,6 +4,10 @@ import { addressSpacePerMemory, type CommandLimits } from './limits.ts'
 /** Where commands find their workspace. */
 export const workspaceInside = '/workspace'
 
+/** What bubblewrap is given beside stdin, stdout and stderr: where it says what it started, and the workspace. */
+export const infoFd = 3
+export const workspaceFd = 4
+
 /** All that there is of the system, read-only. */
 const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc/alternatives'] as const
 
@@ -11,6 +15,13 @@ const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/li
 const userInside = '1000'
 
 const environment = { PATH: '/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', TERM: 'dumb' }
+
+/**
+ * As whom sandboxes run, and whose their workspaces are, where we are root: for root the kernel counts no processes, and
+ * asks for no capability in places. Else as ourselves.
+ */
+export const sandboxUser: { readonly uid: number; readonly gid: number } | undefined =
+  process.getuid?.() === 0 ? { uid: 65_533, gid: 65_533 } : undefined
 
 /** The arguments that show the system to a sandbox: links as links, folders read-only. */
 export async function systemArguments(): Promise<readonly string[]> {
@@ -31,12 +42,11 @@ export async function systemArguments(): Promise<readonly string[]> {
  */
 export function sandboxArguments(options: {
   readonly system: readonly string[]
-  readonly folder: string
   readonly argv: readonly string[]
   readonly prlimit: string
   readonly limits: CommandLimits
 }): readonly string[] {
-  const { system, folder, argv, prlimit, limits } = options
+  const { system, argv, prlimit, limits } = options
   const temporary = ['--size', String(limits.temporaryBytes), '--tmpfs']
   return [
     ...['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--new-session'],
@@ -44,8 +54,20 @@ export function sandboxArguments(options: {
     ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
     ...system,
     ...['--proc', '/proc', '--dev', '/dev', ...temporary, '/dev/shm', ...temporary, '/tmp'],
-    ...['--bind', folder, workspaceInside, '--chdir', workspaceInside, '--remount-ro', '/dev', '--remount-ro', '/'],
-    ...['--info-fd', '3', '--', prlimit],
+    ...[
+      '--bind-fd',
+      String(workspaceFd),
+      workspaceInside,
+      '--chdir',
+      workspaceInside,
+      '--remount-ro',
+      '/dev',
+      '--remount-ro',
+      '/proc',
+      '--remount-ro',
+      '/',
+    ],
+    ...['--info-fd', String(infoFd), '--', prlimit],
     ...[`--as=${limits.memoryBytes * addressSpacePerMemory}`, `--nproc=${limits.processes}`],
     ...[`--fsize=${limits.fileBytes}`, `--nofile=${limits.openFiles}`, '--core=0', '--memlock=0'],
     ...[`--cpu=${Math.ceil((limits.timeMs / 1_000) * 2)}`, '--', ...argv],

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
-import { access, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { access, mkdtemp, open, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WorkspaceFault } from '../workspace/fault.ts'
-import { sandboxArguments, systemArguments } from './bubblewrap.ts'
+import { sandboxArguments, sandboxUser, systemArguments } from './bubblewrap.ts'
 import { type CommandLimits, commandLimits } from './limits.ts'
 import { type CommandResult, runSandbox } from './run.ts'
 
@@ -23,8 +23,8 @@ export interface CommandOptions {
 
 export interface Run {
   readonly argv: readonly string[]
-  /** The workspace on this machine. */
-  readonly folder: string
+  /** The open workspace; stays the caller's. */
+  readonly folder: number
   /** Who is counted. */
   readonly subject: string
   readonly signal?: AbortSignal
@@ -83,7 +83,8 @@ export async function openCommands(options: CommandOptions = {}): Promise<Comman
       const stop = new AbortController()
       const running = runSandbox({
         bwrap,
-        args: sandboxArguments({ system, folder, argv: [program, ...rest], prlimit, limits }),
+        args: sandboxArguments({ system, argv: [program, ...rest], prlimit, limits }),
+        folder,
         limits,
         signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
         isFull,
@@ -135,11 +136,13 @@ async function whatIsOpen(given: {
   readonly limits: CommandLimits
 }): Promise<string | undefined> {
   const { bwrap, system, limits } = given
-  const folder = await mkdtemp(join(tmpdir(), 'countersign-sandbox-'))
-  const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; (echo x > /usr/x) 2>/dev/null && echo writable; true`
+  const path = await mkdtemp(join(tmpdir(), 'countersign-sandbox-'))
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  if (sandboxUser !== undefined) await folder.chown(sandboxUser.uid, sandboxUser.gid)
+  const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; (echo x > /usr/x) 2>/dev/null && echo writable; test -w /proc/sys/kernel/core_pattern && echo writable; true`
   try {
-    const args = sandboxArguments({ system, folder, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })
-    const { reason, exitCode, stdout, stderr } = await runSandbox({ bwrap, args, limits })
+    const args = sandboxArguments({ system, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })
+    const { reason, exitCode, stdout, stderr } = await runSandbox({ bwrap, args, folder: folder.fd, limits })
     if (reason !== 'exited' || exitCode !== 0) {
       return `bubblewrap does not work here: ${stderr.trim().split('\n')[0]?.slice(0, 200) || reason}`
     }
@@ -150,6 +153,7 @@ async function whatIsOpen(given: {
       return 'a sandbox would not be closed'
     return undefined
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await folder.close()
+    await rm(path, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { infoFd, sandboxUser } from './bubblewrap.ts'
 import type { CommandLimits } from './limits.ts'
 import { footprintOf } from './processes.ts'
 
@@ -25,6 +26,8 @@ export interface CommandResult {
 export interface RunOptions {
   readonly bwrap: string
   readonly args: readonly string[]
+  /** The open workspace; stays the caller's. */
+  readonly folder: number
   readonly limits: CommandLimits
   /** Ends the command and all that it started. */
   readonly signal?: AbortSignal | undefined
@@ -40,10 +43,17 @@ const looksPerFolder = 5
 
 /** Runs one sandbox to its end; resolves when nothing of it runs any more. */
 export async function runSandbox(options: RunOptions): Promise<CommandResult> {
-  const { bwrap, args, limits, signal, isFull, onStart } = options
+  const { bwrap, args, folder, limits, signal, isFull, onStart } = options
   const startedAt = performance.now()
   if (signal?.aborted === true) return { reason: 'stopped', exitCode: null, stdout: '', stderr: '', ms: 0 }
-  const child = spawn(bwrap, args, { cwd: '/', env: {}, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const child = spawn(bwrap, args, {
+    cwd: '/',
+    env: {},
+    detached: true,
+    // In the order of the descriptors that bubblewrap is told of.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', folder],
+    ...sandboxUser,
+  })
   let reason: CommandEnd = 'exited'
   let inner: number | undefined
   let isGone = false
@@ -68,7 +78,7 @@ export async function runSandbox(options: RunOptions): Promise<CommandResult> {
     })
     return () => Buffer.concat(chunks).toString('utf8')
   })
-  readInfo(child.stdio[3] as Readable, (pid) => {
+  readInfo(child.stdio[infoFd] as Readable, (pid) => {
     inner = pid
     onStart?.(pid)
     if (reason !== 'exited') end(reason)

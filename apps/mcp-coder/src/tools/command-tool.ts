@@ -38,7 +38,7 @@ export function commandTool({ within, limits: { totalBytes, entries } }: Workspa
         try {
           const result = await commands.run({
             argv,
-            folder: workspace.folder,
+            folder: workspace.fd,
             subject: JSON.stringify([owner.issuer, owner.subject]),
             signal,
             isFull: async () => {

@@ -1,3 +1,4 @@
+import { sandboxUser } from '../sandbox/bubblewrap.ts'
 import { type CommandOptions, type Commands, type NoCommands, openCommands } from '../sandbox/commands.ts'
 import type { WorkspaceLimits } from '../workspace/limits.ts'
 import { openWorkspaces } from '../workspace/open-workspaces.ts'
@@ -25,7 +26,7 @@ export interface OpenTools {
 
 /** Opens workspaces and, where a sandbox works, commands. */
 export async function openTools({ workspaces: dir, limits, commands: wanted = {} }: ToolsOptions): Promise<OpenTools> {
-  const workspaces = await openWorkspaces(dir, limits)
+  const workspaces = await openWorkspaces(dir, limits, sandboxUser)
   const commands: Commands | NoCommands = wanted === 'off' ? { why: 'switched off' } : await openCommands(wanted)
   const files = fileTools(workspaces)
   const close = async (): Promise<void> => {

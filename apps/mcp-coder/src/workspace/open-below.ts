@@ -12,6 +12,13 @@ export interface OpenFolder {
   readonly handle: FileHandle
   /** Of the file system that the workspace is on. */
   readonly device: number
+  /** Whose everything in it is to be, if not this process's. */
+  readonly owner: FileOwner | undefined
+}
+
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
 }
 
 /** The path of a name in an open folder, as `openat` would have it. */
@@ -20,11 +27,16 @@ export const inFolder = ({ handle }: OpenFolder, name: string): string => `/proc
 /** The path of an open folder itself. */
 export const ofFolder = ({ handle }: OpenFolder): string => `/proc/self/fd/${handle.fd}`
 
+/** Makes what was just made theirs whose the workspace is. */
+export async function giveTo(made: FileHandle, { owner }: OpenFolder): Promise<void> {
+  if (owner !== undefined) await made.chown(owner.uid, owner.gid)
+}
+
 /** @throws WorkspaceFault `not_found`, `not_a_folder` */
-export async function openRoot(path: string): Promise<OpenFolder> {
+export async function openRoot(path: string, owner?: FileOwner): Promise<OpenFolder> {
   const handle = await open(path, folderFlags).catch((cause: unknown) => refuse(cause))
   const { dev: device } = await handle.stat()
-  return { handle, device }
+  return { handle, device, owner }
 }
 
 /** Goes down by names, one by one, following no link. The folder given stays open, and so does the one returned. */
@@ -37,8 +49,9 @@ export async function openFolder(
   for (const name of names) {
     const { handle } = folder
     try {
-      if (create) await makeFolder(folder, name)
+      const isNew = create && (await makeFolder(folder, name))
       folder = await step(folder, name)
+      if (isNew) await giveTo(folder.handle, folder)
     } finally {
       await handle.close()
     }
@@ -46,10 +59,14 @@ export async function openFolder(
   return folder
 }
 
-async function makeFolder(folder: OpenFolder, name: string): Promise<void> {
-  await mkdir(inFolder(folder, name), { mode: 0o700 }).catch((cause: unknown) => {
-    if (codeOf(cause) !== 'EEXIST') refuse(cause)
-  })
+async function makeFolder(folder: OpenFolder, name: string): Promise<boolean> {
+  try {
+    await mkdir(inFolder(folder, name), { mode: 0o700 })
+    return true
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return false
+    return refuse(cause)
+  }
 }
 
 async function step(folder: OpenFolder, name: string): Promise<OpenFolder> {
@@ -57,7 +74,7 @@ async function step(folder: OpenFolder, name: string): Promise<OpenFolder> {
   try {
     const { dev } = await handle.stat()
     if (dev !== folder.device) throw new WorkspaceFault('elsewhere')
-    return { handle, device: dev }
+    return { handle, device: dev, owner: folder.owner }
   } catch (error) {
     await handle.close()
     throw error

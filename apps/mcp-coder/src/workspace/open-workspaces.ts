@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { WorkspaceFault } from './fault.ts'
 import { type WorkspaceLimits, workspaceLimits } from './limits.ts'
-import { codeOf, inFolder, ofFolder, openFolder, openRoot } from './open-below.ts'
+import { codeOf, type FileOwner, giveTo, inFolder, ofFolder, openFolder, openRoot } from './open-below.ts'
 import { createWorkspace, type Workspace } from './workspace.ts'
 
 /** Whose a workspace is. */
@@ -22,12 +22,18 @@ export interface Workspaces {
 /**
  * The folder of all workspaces; made, for this user alone, if it is not there. Needs Linux, whose `/proc` is the way to
  * reach a file from an open folder.
+ *
+ * @param fileOwner whose the files are to be, where commands run as another user
  */
-export async function openWorkspaces(dir: string, given: Partial<WorkspaceLimits> = {}): Promise<Workspaces> {
+export async function openWorkspaces(
+  dir: string,
+  given: Partial<WorkspaceLimits> = {},
+  fileOwner?: FileOwner,
+): Promise<Workspaces> {
   const limits = { ...workspaceLimits, ...given }
   const path = resolve(dir)
   await mkdir(path, { recursive: true, mode: 0o700 })
-  const root = await openRoot(path)
+  const root = await openRoot(path, fileOwner)
   await stat(ofFolder(root)).catch(async (cause: unknown) => {
     await root.handle.close()
     throw new Error('Workspaces need Linux, with /proc.', { cause })
@@ -50,7 +56,8 @@ export async function openWorkspaces(dir: string, given: Partial<WorkspaceLimits
       )
       const folder = await openFolder(root, [name])
       try {
-        return await work(createWorkspace(folder, join(path, name), limits))
+        await giveTo(folder.handle, folder)
+        return await work(createWorkspace(folder, limits))
       } finally {
         await folder.handle.close()
       }

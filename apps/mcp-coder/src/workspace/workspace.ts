@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, open, rename, rmdir, unlink } from 'node:fs/promises'
 import { WorkspaceFault } from './fault.ts'
 import type { WorkspaceLimits } from './limits.ts'
-import { codeOf, inFolder, type OpenFolder, openFile, openFolder, refuse } from './open-below.ts'
+import { codeOf, giveTo, inFolder, type OpenFolder, openFile, openFolder, refuse } from './open-below.ts'
 import { parsePath } from './parse-path.ts'
 import { findInText, type Match } from './search.ts'
 import { below, entriesOf, measure, sizeOf, type Usage } from './usage.ts'
@@ -24,8 +24,8 @@ export interface Listed {
 
 /** One subject's files. Every path is the caller's word; nothing outside is read, written or named. */
 export interface Workspace {
-  /** Where commands find it. */
-  readonly folder: string
+  /** Its descriptor, as long as it is open. */
+  readonly fd: number
   readFile(path: string, range?: { readonly fromLine?: number; readonly lines?: number }): Promise<ReadText>
   /** Whole or not at all; missing folders are made. */
   writeFile(path: string, text: string): Promise<{ readonly bytes: number; readonly isNew: boolean }>
@@ -43,7 +43,7 @@ export interface Workspace {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** @param root an open folder, which the caller closes */
-export function createWorkspace(root: OpenFolder, folder: string, limits: WorkspaceLimits): Workspace {
+export function createWorkspace(root: OpenFolder, limits: WorkspaceLimits): Workspace {
   const inside = async <Result>(
     names: readonly string[],
     work: (folder: OpenFolder) => Promise<Result>,
@@ -90,6 +90,7 @@ export function createWorkspace(root: OpenFolder, folder: string, limits: Worksp
     try {
       try {
         await file.writeFile(bytes)
+        await giveTo(file, within)
       } finally {
         await file.close()
       }
@@ -103,7 +104,7 @@ export function createWorkspace(root: OpenFolder, folder: string, limits: Worksp
   }
 
   return {
-    folder,
+    fd: root.handle.fd,
     async readFile(path, { fromLine = 1, lines = limits.lines } = {}) {
       const [folders, name] = split(path)
       const bytes = await inside(folders, (within) => readBytes(within, name))
