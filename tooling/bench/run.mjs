@@ -10,6 +10,7 @@ const names = [
   'sign',
   'http-guard',
   'mcp-guard',
+  'mcp-revocation',
   'bad-tokens',
   'token-endpoint',
   'revocation-memory',

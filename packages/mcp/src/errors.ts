@@ -11,7 +11,6 @@ export const mcpGuardErrorCodes = [
   'token_refused',
   'no_caller',
   'token_passed_on',
-  'closed',
 ] as const
 
 export type McpGuardErrorCode = (typeof mcpGuardErrorCodes)[number]
@@ -30,7 +29,6 @@ export const mcpGuardRemedies: Readonly<Record<McpGuardErrorCode, string>> = {
     'Give the process a token that the issuer has just issued for this server: `countersign explain` says what is wrong with one.',
   no_caller: 'Ask for a token only where the access is not `public`, or look at `principal` first.',
   token_passed_on: 'Exchange the token (RFC 8693): a caller must not meet its own token at another server.',
-  closed: 'Make a new handler: a closed one does not open again.',
 }
 
 /** A fault of set-up or use; a request is never its cause. */

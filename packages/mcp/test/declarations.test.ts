@@ -133,7 +133,7 @@ describe.each(Object.entries(makers))('declarations with SDK %s', (_sdk, [make, 
 describe('errors', () => {
   it('have a remedy each, and are known across copies', () => {
     expect(Object.keys(mcpGuardRemedies).sort()).toEqual([...mcpGuardErrorCodes].sort())
-    const other = Object.assign(new Error('x'), { name: 'McpGuardError', code: 'closed' })
+    const other = Object.assign(new Error('x'), { name: 'McpGuardError', code: 'started' })
     expect([isMcpGuardError(other), isMcpGuardError(new Error('x'))]).toEqual([true, false])
     expect(new McpGuardError('duplicate', 'x').remedy).toBe(mcpGuardRemedies.duplicate)
   })

@@ -50,4 +50,6 @@ function linkPackages(root, target) {
   for (const name of readdirSync(join(apps, '@types')))
     symlinkSync(join(apps, '@types', name), join(target, '@types', name))
   symlinkSync(join(root, 'node_modules/@types/node'), join(target, '@types/node'))
+  const mcp = join(root, 'packages/mcp/node_modules')
+  for (const name of ['@modelcontextprotocol', 'zod']) symlinkSync(join(mcp, name), join(target, name))
 }

@@ -25,8 +25,8 @@ interface Kept {
   text: string | undefined
 }
 
-/** Most distinct lists that are kept for each kind. */
-const most = 256
+/** Most distinct lists that are kept for each kind: each may be some hundred kilobytes of text. */
+const most = 64
 
 /** What a caller may use depends on the accesses that hold for it: these are few, and lists are kept by them. */
 export function createLists(registry: Registry, definitions: Definitions, door: Door): Lists {

@@ -11,6 +11,8 @@ export function checkHttpOptions(guard: Guard, options: HttpOptions): HttpSettin
   const resourceText = options.resource ?? guard.resource
   if (resourceText === undefined) throw new McpGuardError('no_resource', 'Nobody said where the server answers.')
   resourceMetadataUrl({ resource: resourceText })
+  // MCP clients look for it in the RFC 9728 document, which has to name one.
+  if (guard.issuer === undefined) throw new McpGuardError('bad_option', 'The guard does not say who its `issuer` is.')
   const { baselineScopes = [], anonymous = false, catalogue = 'token', realm } = options
   checkScopes(baselineScopes, guard.scopes)
   if (!['token', 'public', 'none'].includes(catalogue)) {

@@ -131,7 +131,10 @@ export class StdioGate implements Wire {
         const { principal } = verdict.caller
         if (principal === undefined || token === undefined) return { code: 'no_token', scopes: [] }
         // Another's token under an open connection would give one the other's answers.
-        if (ownerOf(principal) !== ownerOf(this.#held.principal)) return { code: 'bad_claims', scopes: [] }
+        if (ownerOf(principal) !== ownerOf(this.#held.principal)) {
+          this.#core.report?.({ type: 'refused', transport: 'stdio', reason: 'session_of_another' })
+          return { code: 'bad_claims', scopes: [] }
+        }
         if (token !== this.#held.token) this.#held = this.#hold(token, principal, verdict.caller)
         return undefined
       }

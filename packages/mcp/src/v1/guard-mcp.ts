@@ -8,7 +8,7 @@ import type { GuardedMcp } from './types.ts'
 import { uriMatcher } from './uri-matcher.ts'
 
 /**
- * Guards a server of `@modelcontextprotocol/sdk`. The factory makes the bare server, once at the start to look at it
+ * Guards a server of `@modelcontextprotocol/sdk`. The factory makes the bare server, at the start to look at it
  * and then for each session or connection; everything that it offers is declared here.
  *
  * @example A tool that needs a scope

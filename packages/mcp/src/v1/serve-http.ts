@@ -10,6 +10,7 @@ import { rpcCodes, rpcError } from '../http/answers.ts'
 import { createBrowserRules } from '../http/browser-rules.ts'
 import { type Admitted, type Backend, createEndpoint } from '../http/endpoint.ts'
 import { facesOf } from '../http/faces.ts'
+import { endingWith } from '../http/fetch-face.ts'
 import { checkHttpOptions } from '../http/settings.ts'
 import type { GuardedHttp } from '../options.ts'
 import { type Extra, fittingOf } from './fit.ts'
@@ -25,7 +26,7 @@ export async function serveHttp(core: Core, factory: Factory, options: HttpOptio
   const settings = checkHttpOptions(guard, options)
   const browser = createBrowserRules(settings.resource, options.hosts, options.origins)
   const serving = createServing(core, factory)
-  const backend = sessions === false ? withoutSessions(serving) : withSessions(serving, core, sessions)
+  const backend = sessions === false ? withoutSessions(serving, core) : withSessions(serving, core, sessions)
   registry.seal()
   serving.prepared = await prepare(core, factory)
   const { catalogue } = registry
@@ -80,7 +81,7 @@ function undeclaredAnswer({ operations }: Admitted): Response | undefined {
   })
 }
 
-function withoutSessions(serving: Serving): Backend {
+function withoutSessions(serving: Serving, { report }: Core): Backend {
   const open = new Set<McpServer>()
   return {
     methods: ['POST'],
@@ -91,10 +92,12 @@ function withoutSessions(serving: Serving): Backend {
       const server = serving.make([...entries])
       const transport = new WebStandardStreamableHTTPServerTransport()
       open.add(server)
-      admitted.signal.addEventListener('abort', () => void server.close(), { once: true })
-      server.server.onclose = () => open.delete(server)
-      await server.connect(transport)
-      return serving.handle(transport, admitted)
+      const over = (): void => {
+        open.delete(server)
+        server.close().catch((cause: unknown) => report?.({ type: 'fault', transport: 'http', cause }))
+      }
+      await server.connect(transport as never)
+      return endingWith(await serving.handle(transport, admitted), admitted.signal, over)
     },
     async close() {
       await Promise.all([...open].map((server) => server.close()))
