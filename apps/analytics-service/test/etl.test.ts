@@ -46,7 +46,6 @@ describe('the ETL', () => {
     const began = fleet.clock.now()
     let restarted: Promise<void> | undefined
     fleet.onPage = (count) => {
-      fleet.clock.move(160)
       if (count === 10) restarted = fleet.stopIssuer().then(() => fleet.startIssuer())
     }
     const result = await runEtl({
@@ -55,6 +54,8 @@ describe('the ETL', () => {
       pageSize: 50,
       source: {
         getToken: async (options) => {
+          // Between two pages: a token must not end on its way, nor would it in 0 s of an actual clock.
+          fleet.clock.move(160)
           const token = await source.getToken(options)
           tokens.add(token)
           return token
@@ -63,6 +64,7 @@ describe('the ETL', () => {
     })
     await restarted
     expect(result).toEqual({ pages: 24, rows: 1200, lost: 0 })
+    expect(fleet.pages).toEqual(Array.from({ length: 24 }, () => 200))
     expect(fleet.clock.now() - began).toBeGreaterThan(6 * 600)
     expect(tokens.size).toBeGreaterThanOrEqual(6)
     expect(restarted).toBeDefined()

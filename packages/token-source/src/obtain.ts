@@ -82,12 +82,13 @@ class StoredSession {
   }
 
   async #refresh({ refreshToken }: StoredTokens): Promise<Obtained> {
+    const askedAt = this.#now()
     const answer = await this.#request('refresh_token', { ...parametersOf(this.#grant), refresh_token: refreshToken })
     const { accessToken, lifeSeconds } = answer
     await this.#save({
       refreshToken: answer.refreshToken ?? refreshToken,
       accessToken,
-      ...(lifeSeconds === undefined ? {} : { expiresAt: Math.floor(this.#now() + lifeSeconds) }),
+      ...(lifeSeconds === undefined ? {} : { expiresAt: Math.floor(askedAt + lifeSeconds) }),
     })
     return answer
   }

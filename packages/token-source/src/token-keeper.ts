@@ -122,8 +122,10 @@ export class TokenKeeper {
   async #attempt(): Promise<Held> {
     const resting = this.#failure
     if (resting !== undefined && this.#nowMs() < resting.untilMs) throw this.#again(resting)
+    // A token's life begins somewhere between question and answer; a slow answer must not make it longer.
+    const asked = { ms: this.#nowMs(), at: this.#options.clock.now() }
     try {
-      const held = this.#hold(await this.#options.obtain(this.#refused))
+      const held = this.#hold(await this.#options.obtain(this.#refused), asked)
       if (this.#closed) throw new TokenSourceError('closed', 'The token source was closed meanwhile.')
       this.#held = held
       this.#failure = undefined
@@ -141,16 +143,18 @@ export class TokenKeeper {
     }
   }
 
-  #hold({ accessToken, lifeSeconds = this.#options.defaultLifeSeconds }: Obtained): Held {
-    const nowMs = this.#nowMs()
+  #hold(
+    { accessToken, lifeSeconds = this.#options.defaultLifeSeconds }: Obtained,
+    asked: { readonly ms: number; readonly at: number },
+  ): Held {
     const lifeMs = lifeSeconds * 1000
     return {
       accessToken,
-      obtainedMs: nowMs,
-      endsMs: nowMs + lifeMs,
-      endsAt: this.#options.clock.now() + lifeSeconds,
+      obtainedMs: this.#nowMs(),
+      endsMs: asked.ms + lifeMs,
+      endsAt: asked.at + lifeSeconds,
       // Between 70 and 80 %, so that a fleet started at once does not renew at once.
-      renewMs: nowMs + lifeMs * (0.7 + 0.1 * this.#options.random()),
+      renewMs: asked.ms + lifeMs * (0.7 + 0.1 * this.#options.random()),
       marginMs: Math.min(5_000, lifeMs / 10),
     }
   }

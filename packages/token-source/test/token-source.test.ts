@@ -95,6 +95,19 @@ describe('a token source', () => {
     expect(await source.getToken()).toBe('token-3')
   })
 
+  it('counts a token’s life from the question, however long the answer takes', async () => {
+    const { server, clock, source } = await world()
+    server.reply = (_asked, response, turn) => {
+      if (turn === 1) clock.step(60)
+      send(response, 200, token(turn))
+    }
+    expect(await source.getToken()).toBe('token-1')
+    clock.step(534)
+    expect(await source.getToken()).toBe('token-1')
+    clock.step(2)
+    expect(await source.getToken()).toBe('token-2')
+  })
+
   it('takes an answer without expires_in for a token of a minute', async () => {
     const { server, clock, source } = await world()
     server.reply = (_asked, response, turn) => send(response, 200, { access_token: `t${turn}`, token_type: 'bearer' })
