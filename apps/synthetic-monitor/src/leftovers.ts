@@ -42,12 +42,9 @@ export class Leftovers {
   async end(): Promise<boolean> {
     const now = this.#clock.now()
     this.#open = this.#open.filter(({ until }) => until > now)
-    const endAll = async (signal: AbortSignal): Promise<void> => {
-      for (const leftover of [...this.#open]) {
-        await leftover.end(signal)
-        this.#forget(leftover)
-      }
-    }
+    const endAll = (signal: AbortSignal): Promise<unknown> =>
+      // One that cannot be ended must not keep the others.
+      Promise.allSettled(this.#open.map((leftover) => leftover.end(signal).then(() => this.#forget(leftover))))
     if (this.#open.length > 0) {
       await within({ clock: this.#clock, ms: this.#timeoutMs }, endAll).catch(() => undefined)
     }

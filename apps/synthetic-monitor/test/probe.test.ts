@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { phases } from '../src/failure.ts'
+import { Leftovers } from '../src/leftovers.ts'
 import { createProber, type Prober, type ProberOptions } from '../src/prober.ts'
 import type { PhaseResult, ProbeResult } from '../src/result.ts'
 import { Faults, HeldClock, heldLimits } from './faults.ts'
@@ -292,6 +293,24 @@ describe('a probe that is stopped', () => {
     const run = prober.probe({ id: 'x', trigger: 'command', signal: stop.signal })
     await expect(run).rejects.toMatchObject({ name: 'ProbeStopped' })
     expect(await fleet.sessions()).toBe(0)
+  })
+})
+
+describe('what a probe leaves behind', () => {
+  it('is ended each by itself, and forgotten when it has ended by itself', async () => {
+    const clock = new HeldClock()
+    let now = 1_800_000_000
+    clock.now = () => now
+    const leftovers = new Leftovers(clock, 1_000)
+    const ended: string[] = []
+    leftovers.add(async () => {
+      throw new Error('stays')
+    })
+    leftovers.add(async () => void ended.push('second'))
+    expect(await leftovers.end()).toBe(false)
+    expect([ended, leftovers.size]).toEqual([['second'], 1])
+    now += 43_201
+    expect(await leftovers.end()).toBe(true)
   })
 })
 
