@@ -215,6 +215,17 @@ describe('the client of SDK v2', () => {
     expect(events.filter(({ type }) => type === 'ended')).toMatchObject([{ caller: { subject: 'ada' } }])
   })
 
+  it('is hung up on when the server closes', async () => {
+    await withServer('v2', {}, async (url, server) => {
+      const message = modern(ask('subscriptions/listen', { notifications: { toolsListChanged: true } }))
+      const answer = rpc(url, makeToken(), message, headersFor('subscriptions/listen'))
+      await rpc(url, makeToken(), call('read'))
+      await server.close()
+      // The protocol's own farewell.
+      expect((await answer).body.at(-1)).toMatchObject({ id: 1, result: { resultType: 'complete' } })
+    })
+  })
+
   it('is hung up on when its token expires', async () => {
     const clock = movableClock()
     const { events, onEvent } = collector()

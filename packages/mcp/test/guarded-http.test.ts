@@ -225,7 +225,13 @@ describe.each(names)('a server of SDK %s over HTTP', (sdk) => {
     ['a tool by a name that every object has', call('constructor'), -32_602],
     ['a tool without a name', ask('tools/call', { arguments: {} }), -32_602],
     ['a tool by a list', call(['read']), -32_602],
+    [
+      'a tool by a name that its prototype would have',
+      ask('tools/call', JSON.parse('{"__proto__":{"name":"read"}}')),
+      -32_602,
+    ],
     ['a resource', ask('resources/read', { uri: 'file:///etc/passwd' }), -32_602],
+    ['a resource by no URI', ask('resources/read', { uri: 'readme' }), -32_602],
     ['a prompt', ask('prompts/get', { name: 'secret' }), -32_602],
     ['a method', ask('admin/wipe'), -32_601],
     ['a method of tasks', ask('tasks/list'), -32_601],
@@ -281,6 +287,15 @@ describe.each(names)('a server of SDK %s over HTTP', (sdk) => {
     await withServer(sdk, {}, async (url) => {
       expect((await rpc(url, undefined, body)).status).toBe(401)
       expect((await rpc(url, makeToken(), body)).status).toBeLessThan(500)
+    })
+  })
+
+  it('goes by what was said last where a body says something twice', async () => {
+    await withServer(sdk, {}, async (url) => {
+      const twice = (first: string, last: string) =>
+        `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${first}","name":"${last}","arguments":{}}}`
+      expect((await rpc(url, makeToken(), twice('read', 'copy'))).status).toBe(403)
+      expect(textOf(await rpc(url, makeToken(), twice('copy', 'read')))).toBe('read')
     })
   })
 

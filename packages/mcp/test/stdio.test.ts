@@ -11,7 +11,7 @@ import type { GuardedStdio, StdioToken } from '../src/index.ts'
 import { collector, jwk, makeGuard, makeRevocations, makeToken, movableClock } from './fixtures.ts'
 import { ask, buildV1, buildV2, call, type Options } from './worlds.ts'
 
-describe.each(['v1', 'v2'])('a process of SDK %s, with its token from the environment', (sdk) => {
+describe.each(['v1', 'v2'])('a process of SDK %s, with its token from the environment', { concurrent: true }, (sdk) => {
   const parameters = (token: string | undefined, revoked = '/nowhere') => ({
     command: process.execPath,
     args: [new URL(`./children/${sdk}.ts`, import.meta.url).pathname],
