@@ -2,6 +2,7 @@ import { type GuardedMcp, guardMcp } from '@countersign/mcp/v1'
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { z } from 'zod'
+import { addAskingTools } from './asking-v1.ts'
 import {
   answers,
   both,
@@ -25,6 +26,7 @@ export function buildV1(options: FixtureOptions): GuardedMcp<FixtureScope> {
   for (const [name, answer] of Object.entries(answers)) {
     guarded.tool(name, { scopes: read, description: `Answers as ${name} does.` }, () => answer)
   }
+  addAskingTools(guarded)
   return guarded
     .tool('whoami', { scopes: 'token', description: 'Says whom it is called for.' }, (_, { principal }) =>
       says(`${principal.clientId}`),

@@ -1,6 +1,7 @@
 import { type GuardedMcp, guardMcp } from '@countersign/mcp/v2'
-import { completable, McpServer } from '@modelcontextprotocol/server'
+import { completable, fromJsonSchema, McpServer, type ServerNotifier } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import { addAskingTools, stateCodec } from './asking-v2.ts'
 import {
   answers,
   both,
@@ -16,15 +17,47 @@ import {
 } from './fixtures.ts'
 
 /** The fixtures behind the guard, by the SDK's second generation. */
-export function buildV2(options: FixtureOptions): GuardedMcp<FixtureScope> {
+export function buildV2(
+  options: FixtureOptions & {
+    /** Tells subscribers what changed, once it is served. */
+    readonly notifier: () => ServerNotifier | undefined
+  },
+): GuardedMcp<FixtureScope> {
   const guarded = guardMcp<FixtureScope>(
-    () => new McpServer({ name: 'fixtures', version: '1.0.0' }, { capabilities: { logging: {} } }),
+    () =>
+      new McpServer(
+        { name: 'fixtures', version: '1.0.0' },
+        { capabilities: { logging: {} }, requestState: { verify: stateCodec.verify } },
+      ),
     options,
   )
   for (const [name, answer] of Object.entries(answers)) {
     guarded.tool(name, { scopes: read, description: `Answers as ${name} does.` }, () => answer)
   }
+  addAskingTools(guarded)
   return guarded
+    .tool('json_schema_2020_12_tool', { scopes: read, description: 'Has a schema.', inputSchema }, () => says('fits'))
+    .tool(
+      'test_custom_header',
+      {
+        scopes: read,
+        description: 'Takes an argument that comes in a header, too.',
+        inputSchema: z.object({ region: z.string().meta({ 'x-mcp-header': 'Region' }) }),
+      },
+      ({ region }) => says(region),
+    )
+    .tool('test_logging_tool', { scopes: read, description: 'Logs.' }, async (_, { mcp: { mcpReq } }) => {
+      await mcpReq.log('info', 'logged')
+      return says('done')
+    })
+    .tool('test_trigger_tool_change', { scopes: write, description: 'Says that tools changed.' }, () => {
+      options.notifier()?.toolsChanged()
+      return says('told')
+    })
+    .tool('test_trigger_prompt_change', { scopes: write, description: 'Says that prompts changed.' }, () => {
+      options.notifier()?.promptsChanged()
+      return says('told')
+    })
     .tool('whoami', { scopes: 'token', description: 'Says whom it is called for.' }, (_, { principal }) =>
       says(`${principal.clientId}`),
     )
@@ -92,3 +125,29 @@ export function buildV2(options: FixtureOptions): GuardedMcp<FixtureScope> {
     )
     .prompt('test_prompt_with_image', { scopes: read, description: 'With an image.' }, () => prompts.withImage)
 }
+
+/** Every keyword that the suite looks for. */
+const inputSchema = fromJsonSchema<Record<string, unknown>>({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  type: 'object',
+  $defs: {
+    address: {
+      $anchor: 'addressDef',
+      type: 'object',
+      properties: { street: { type: 'string' }, city: { type: 'string' } },
+    },
+  },
+  properties: {
+    name: { type: 'string' },
+    address: { $ref: '#/$defs/address' },
+    contactMethod: { type: 'string', enum: ['phone', 'email'] },
+    phone: { type: 'string' },
+    email: { type: 'string' },
+  },
+  allOf: [{ anyOf: [{ required: ['phone'] }, { required: ['email'] }] }],
+  if: { properties: { contactMethod: { const: 'phone' } }, required: ['contactMethod'] },
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  then: { required: ['phone'] },
+  else: { required: ['email'] },
+  additionalProperties: false,
+})

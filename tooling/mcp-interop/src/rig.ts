@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { createGuard, type Guard } from '@countersign/guard'
 import type { Issuer } from '@countersign/issuer'
 import { issuerRoutes } from '@countersign/issuer/express'
-import type { GuardedHttp, McpEvent } from '@countersign/mcp'
+import type { GuardedHttp, HttpOptions, McpEvent } from '@countersign/mcp'
+import type { GuardedHttpServer } from '@countersign/mcp/v2'
 import { createDataDir, openTokenService, resolveConfig } from '@countersign/server'
 import { type Clock, systemClock } from '@countersign/tokens'
 import { buildV1 } from './build-v1.ts'
 import { buildV2 } from './build-v2.ts'
-import { type FixtureScope, scopes } from './fixtures.ts'
+import { type FixtureOptions, type FixtureScope, scopes } from './fixtures.ts'
 
 export type Sdk = 'v1' | 'v2'
 
@@ -101,10 +102,8 @@ async function start(ends: (() => Promise<unknown>)[], options: RigOptions): Pro
     ends.push(async () => guard.close())
     const events: McpEvent[] = []
     const built = { guard, onEvent: (event: McpEvent) => events.push(event) }
-    const http: GuardedHttp = await (sdk === 'v1' ? buildV1(built) : buildV2(built)).http({
-      resource: endpoint,
-      baselineScopes: ['fixtures:read'],
-    })
+    const where = { resource: endpoint, baselineScopes: ['fixtures:read'] as const }
+    const http = sdk === 'v1' ? await buildV1(built).http(where) : await serveV2(built, where)
     doors[sdk].serve(http.node)
     ends.push(doors[sdk].close, () => http.close())
     await guard.whenReady()
@@ -127,6 +126,12 @@ async function start(ends: (() => Promise<unknown>)[], options: RigOptions): Pro
       ahead += seconds
     },
   }
+}
+
+async function serveV2(options: FixtureOptions, where: HttpOptions<FixtureScope>): Promise<GuardedHttp> {
+  let http: GuardedHttpServer | undefined
+  http = await buildV2({ ...options, notifier: () => http?.notify }).http(where)
+  return http
 }
 
 interface Door {
