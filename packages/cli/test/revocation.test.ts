@@ -38,16 +38,22 @@ describe('sessions', () => {
     expect((await here.run(['sessions', 'list', 'ada'])).stdout).toMatch(/^SESSION .*\n(\S+ .* open\n){2}$/u)
     expect((await here.json(['sessions', 'list', 'ada', '--limit', '1'])).sessions).toHaveLength(1)
 
-    expect(await here.json(['sessions', 'revoke', one.sessionId])).toEqual({ session: one.sessionId, revoked: true })
+    const why = ['--reason', 'ticket 4711: laptop stolen']
+    expect(await here.json(['sessions', 'revoke', one.sessionId, ...why])).toEqual({
+      session: one.sessionId,
+      revoked: true,
+    })
     expect([await isActive(one.accessToken), await isActive(two.accessToken)]).toEqual([false, true])
     expect((await here.run(['sessions', 'list', 'ada'])).stdout).toMatch(/ended .* \(revoked\)/u)
     const audit = await readFile(join(here.folder, 'data/audit.jsonl'), 'utf8')
     expect(audit).toMatch(/"action":"session.end","actor":\{"id":"[^"]+","type":"operator"\}/u)
+    expect(audit).toContain('"reason":"ticket 4711: laptop stolen"')
   })
 
   const refused: [what: string, argv: string[], code: string][] = [
     ['nobody', ['list', 'nobody'], 'unknown_user'],
     ['a session that is not there', ['revoke', 'nothing'], 'not_found'],
+    ['a reason that is none', ['revoke', 'nothing', '--reason', ' '], 'invalid_option'],
     ['a limit out of bounds', ['list', 'ada', '--limit', '0'], 'wrong_usage'],
   ]
   it.each(refused)('are refused: %s', async (_what, argv, code) => {

@@ -2,6 +2,7 @@ import type { SessionInfo } from '@countersign/issuer'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
+import { reasonOption } from '../key-options.ts'
 import type { Page } from '../output.ts'
 import type { Cell } from '../table.ts'
 import { instant } from '../times.ts'
@@ -34,9 +35,10 @@ async function list(context: CommandContext, user: string, options: { limit: num
   })
 }
 
-async function revoke(context: CommandContext, id: string): Promise<ExitCode> {
+async function revoke(context: CommandContext, id: string, { reason }: { reason?: string }): Promise<ExitCode> {
   return await context.withService(async ({ issuer }) => {
-    const revoked = await issuer.sessions.revoke(id, { actor: context.operator })
+    const why = reason === undefined ? {} : { reason }
+    const revoked = await issuer.sessions.revoke(id, { actor: context.operator, ...why })
     if (!revoked) {
       throw new CliError('not_found', 'There is no open session by that id.', {
         remedy: '`countersign sessions list USER` shows them; one that has ended needs no revoking.',
@@ -66,6 +68,9 @@ export function addSessions(program: Command, bind: Bind): void {
     .command('revoke')
     .description('Ends a session: its refresh tokens, and every access token that came of it, at every verifier.')
     .argument('<sid>', 'the whole id, from `sessions list` or the `sid` of a token')
-  examples(revokeCommand, [['countersign sessions revoke SID', '']])
-  revokeCommand.action(bind(revoke))
+  examples(revokeCommand, [
+    ['countersign sessions revoke SID', ''],
+    ["countersign sessions revoke SID --reason 'ticket 4711'", 'recorded'],
+  ])
+  revokeCommand.option(...reasonOption).action(bind(revoke))
 }
