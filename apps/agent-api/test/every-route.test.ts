@@ -60,6 +60,29 @@ describeMessages(
   { describe, it },
 )
 
+it('is noticed where a message asks for another scope than it says', async () => {
+  const failed: string[] = []
+  const tests: Promise<unknown>[] = []
+  describeMessages(
+    {
+      consumer,
+      messages: { 'chat.send': ['agents:read'] },
+      url: () => `${api.origin}/chat`,
+      token: makeToken,
+      samples: { 'chat.send': async () => ({ message: 'hello' }) },
+    },
+    {
+      describe: (_name, body) => body(),
+      it: (name, body) => tests.push(body().catch(() => failed.push(name))),
+    },
+  )
+  await Promise.all(tests)
+  expect(failed.sort()).toEqual([
+    'is answered to a token with its scope and no other',
+    'is refused to a token with every scope but its own',
+  ])
+})
+
 it('lets no answer be kept', async () => {
   for (const [path, token] of [
     ['/agents', makeToken()],

@@ -1,4 +1,5 @@
 import { defineConsumers } from '@countersign/consumers'
+import type { DeclaredRoute } from '@countersign/express'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createConsumerApp, jsonBody, Problem, startConsumer } from '../src/index.ts'
 import { call, describeRoutes, type Served, serve, testIssuer } from '../src/testing.ts'
@@ -39,6 +40,27 @@ describe('the routes of a consumer', () => {
   }
   const tested = routes.filter(({ path }) => path !== '/broken' && path !== '/full')
   describeRoutes({ consumer, routes: tested, served: () => served, token: issuer.token, samples }, { describe, it })
+})
+
+describe('the test over all routes', () => {
+  const told = { consumer, served: () => served, token: issuer.token, samples: { 'GET /orders': async () => ({}) } }
+  /** Which of its tests fail, by name. */
+  async function failing(routes: readonly DeclaredRoute<keyof typeof consumer.scopes>[]): Promise<string[]> {
+    const tests: { readonly name: string; readonly body: () => Promise<void> }[] = []
+    const it = (name: string, body: () => Promise<void>) => tests.push({ name, body })
+    describeRoutes({ ...told, routes }, { describe: (_name, body) => body(), it })
+    const failed: string[] = []
+    for (const { name, body } of tests) await body().catch(() => failed.push(name))
+    return failed
+  }
+
+  it.each([
+    ['asks for another scope than it says', { method: 'GET', path: '/orders', scopes: ['orders:write'] }, 3],
+    ['lets anybody in', { method: 'GET', path: '/healthz', scopes: ['orders:read'] }, 5],
+    ['was forgotten', { method: 'POST', path: '/orders', scopes: ['orders:write'] }, 5],
+  ] as const)('notices one that %s', async (_what, route, count) => {
+    expect(await failing([route])).toHaveLength(count)
+  })
 })
 
 it.each([
