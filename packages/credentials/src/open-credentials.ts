@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types'
 import type { KekSource } from '@countersign/sealing'
 import { formatEnvelope, newDataKey, openSecret, parseEnvelope, sealSecret, wrapDataKey } from './envelope.ts'
 import { EnvelopeKeys } from './envelope-keys.ts'
@@ -28,8 +29,8 @@ export interface OwnedCredentials {
   /**
    * Seals and stores; durable when it returns. Over an earlier one of this name.
    *
-   * @throws CredentialsError `name_invalid`, `data_too_large`, `too_many`, `contended`; what the store and the
-   * key-encryption key's source throw
+   * @throws CredentialsError `name_invalid`, `data_too_large`, `too_many`, `contended`; TypeError for what is no
+   * bytes; what the store and the key-encryption key's source throw
    */
   put(name: string, secret: Uint8Array): Promise<CredentialEntry>
   /**
@@ -102,6 +103,7 @@ export async function openCredentials(options: CredentialsOptions): Promise<Cred
   async function put(place: CredentialPlace, secret: Uint8Array): Promise<CredentialEntry> {
     refuseClosed()
     checkPlace(place)
+    if (!isUint8Array(secret)) throw new TypeError('a secret is given as a Uint8Array')
     if (secret.length > maxSecretBytes) {
       throw new CredentialsError('data_too_large', `${secret.length} bytes are more than ${maxSecretBytes}`)
     }

@@ -199,6 +199,14 @@ describe('a limit', () => {
     expect(await ada.get('empty')).toHaveLength(0)
   })
 
+  it('is of bytes: what is something else is refused', async () => {
+    const { credentials, store } = await opened()
+    for (const secret of ['text', undefined, null, [1, 2], new ArrayBuffer(2), { length: 2 }]) {
+      expect(await failureOf(credentials.of('ada').put('x', secret as never))).toBeInstanceOf(TypeError)
+    }
+    expect(await store.page(undefined, 1)).toEqual([])
+  })
+
   it('of credentials is an owner’s own; writing over one is not one more', async () => {
     const { credentials } = await opened({ maxPerOwner: 2 })
     const ada = credentials.of('ada')

@@ -30,6 +30,7 @@ export interface AuthModule<Scope extends string = DefaultScope> {
   /**
    * A user's name and password; a client's, or an API key's, id or name and its secret. Says nothing about which of both
    * was wrong. Five failures a minute, then a growing pause.
+   * @throws AuthModuleError `bad_option` for `scopes` that are no array
    */
   authenticate(identifier: string, secret: string, options?: AuthenticateOptions<Scope>): Promise<AuthResult>
   /**
@@ -41,8 +42,8 @@ export interface AuthModule<Scope extends string = DefaultScope> {
   refreshToken(refreshToken: string): Promise<AuthResult>
   /** Ends the session of a refresh token or a user's token, with every token of it. @returns false if there was none */
   signOut(token: string): Promise<boolean>
-  /** Whether a payload of `validateToken` has the scope. */
-  hasPermission(payload: TokenPayload<Scope>, requiredScope: Scope): boolean
+  /** Whether a payload of `validateToken` has the scope; `null` has none. */
+  hasPermission(payload: TokenPayload<Scope> | null, requiredScope: Scope): boolean
   /** Sealed, and durable when it resolves. Of the owner `module`. @throws CredentialsError */
   storeCredential(identifier: string, data: Uint8Array): Promise<void>
   /** In bytes of the caller's own; null when there is none. @throws CredentialsError */

@@ -94,7 +94,7 @@ export async function createAuthModule<const Scope extends string = DefaultScope
     return {
       sharedPassword,
       ...createSignIns<Scope>({ settings, issuer, form, guard, settled, refuseClosed }),
-      hasPermission: (payload, requiredScope) => payload.scopes.includes(requiredScope),
+      hasPermission: (payload, requiredScope) => payload?.scopes.includes(requiredScope) === true,
       async storeCredential(identifier, data) {
         refuseClosed()
         await ownCredentials.put(identifier, data)
@@ -143,8 +143,8 @@ export async function createAuthModule<const Scope extends string = DefaultScope
         const { issuerRoutes } = load('@countersign/issuer/express') as typeof import('@countersign/issuer/express')
         return issuerRoutes(issuer, options)
       },
-      protect(handler, { scope }) {
-        return protectHandler(guard, handler, neededScopes(scope, settings.scopes))
+      protect(handler, options) {
+        return protectHandler(guard, handler, neededScopes(options?.scope, settings.scopes))
       },
       close() {
         closing ??= end()

@@ -16,7 +16,7 @@ export interface ProtectOptions<Scope extends string> {
 
 /** @throws AuthModuleError `bad_option` for none, and for what the module does not have */
 export function neededScopes<Scope extends string>(
-  scope: ProtectOptions<Scope>['scope'],
+  scope: ProtectOptions<Scope>['scope'] | undefined,
   known: Readonly<Record<string, unknown>>,
 ): readonly Scope[] {
   if (scope === null) return []

@@ -53,6 +53,9 @@ export function createSignIns<Scope extends string>(parts: SignInParts<Scope>): 
   return {
     async authenticate(identifier, secret, { scopes, address } = {}) {
       refuseClosed()
+      if (scopes !== undefined && !Array.isArray(scopes)) {
+        throw new AuthModuleError('bad_option', 'scopes: expected an array of scopes')
+      }
       if (!isText(identifier) || !isText(secret)) return refused('invalid_credentials')
       const asked = {
         ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),

@@ -61,6 +61,8 @@ describe('authenticate', () => {
     expect(await auth.authenticate('writer', password, { scopes: ['notes:burn'] })).toMatchObject({
       error: 'invalid_scope',
     })
+    const noArray = auth.authenticate('writer', password, { scopes: 'notes:read' as never })
+    await expect(noArray).rejects.toMatchObject({ code: 'bad_option' })
   })
 
   it('lets a client in by name and by id, without a refresh token', async () => {
@@ -127,6 +129,7 @@ describe('an API key', () => {
       [() => auth.clients.create('key.other'), 'name_reserved'],
       [() => auth.clients.create('no spaces'), 'invalid_name'],
       [() => auth.apiKeys.create('late', { expiresAt: 1 }), 'invalid_option'],
+      [() => auth.apiKeys.create('milliseconds', { expiresAt: Date.now() + 3_600_000 }), 'invalid_option'],
       [() => auth.users.add('ada', 'cs_secret_of-a-person'), 'name_reserved'],
       [() => auth.users.add('ada', 'short'), 'weak_password'],
     ]
@@ -201,6 +204,7 @@ describe('a permission', () => {
     expect(auth.hasPermission(payload, 'tools:run')).toBe(false)
     // @ts-expect-error a scope that the module does not have
     expect(auth.hasPermission(payload, 'tools')).toBe(false)
+    expect(auth.hasPermission(await auth.validateToken('a.b.c'), 'tools:read')).toBe(false)
   })
 })
 

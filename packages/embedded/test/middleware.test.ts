@@ -162,5 +162,7 @@ describe('protect', () => {
       const protect = () => auth.protect(() => new Response('reached'), { scope: scope as 'notes:read' })
       expect(protect).toThrow(expect.objectContaining({ code: 'bad_option' }))
     }
+    const bare = () => auth.protect(() => new Response('reached'), undefined as never)
+    expect(bare).toThrow(expect.objectContaining({ code: 'bad_option' }))
   })
 })

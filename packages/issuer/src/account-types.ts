@@ -55,7 +55,7 @@ export interface NewClient extends Requested {
   readonly origins?: readonly string[]
   /** Ed25519, as a JWK: it signs its assertions with it (`private_key_jwt`), and gets no secret. */
   readonly publicKey?: Readonly<Record<string, unknown>>
-  /** Unix seconds from which its secret is refused; no token of the client lives longer then. @default null: never */
+  /** Unix seconds from which its secret is refused; no token of the client lives longer then. Until the year 9999. @default null: never */
   readonly secretExpiresAt?: number | null
   /** A monitor: tokens that it obtains or exchanges say `synthetic`. @default false */
   readonly synthetic?: boolean

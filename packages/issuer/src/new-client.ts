@@ -15,7 +15,8 @@ const schema = z.strictObject({
   origins: z.array(z.string()).max(32).default([]),
   refreshDelivery: z.enum(['cookie', 'body']).optional(),
   synthetic: z.boolean().default(false),
-  secretExpiresAt: z.int().nullable().optional(),
+  // Until the year 9999: who gives milliseconds is told.
+  secretExpiresAt: z.int().max(253_402_300_799).nullable().optional(),
   publicKey: z.unknown().optional(),
   actor: z.unknown().optional(),
 })
