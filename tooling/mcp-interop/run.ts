@@ -1,7 +1,7 @@
 // Other people's tools at our servers, our token source at other people's: `pnpm interop:mcp [--write]`.
-// Exit status: 0 as it should be, 1 something failed, 2 it could not run.
+// Exit status: 0 as it should be, 1 something failed or the page is stale, 2 it could not run.
 
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { judgeAll, type Step } from './src/judge-all.ts'
@@ -36,9 +36,11 @@ async function main(): Promise<number> {
   const text = pageOf(rows, referees)
   if (write) await writeFile(page, text)
   else console.log(text)
+  const isStale = text !== (await readFile(page, 'utf8').catch(() => ''))
+  if (isStale) console.error('\ndocs/reference/mcp-interop.md says something else: run this with --write.')
   const count = (verdict: string): number => rows.filter((row) => row.verdict === verdict).length
   console.log(`${count('passed')} passed, ${count('not applicable')} not applicable, ${failed.length} failed`)
-  return failed.length === 0 ? 0 : 1
+  return failed.length === 0 && !isStale ? 0 : 1
 }
 
 process.exitCode = await main().catch((error: unknown) => {

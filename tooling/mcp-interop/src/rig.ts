@@ -48,6 +48,8 @@ export interface Rig {
 export interface RigOptions {
   /** Whether the guards follow the issuer's feed; news from before a leap of the clock are too old. @default true */
   readonly revocations?: boolean
+  /** Of the issuer's URL. @default none */
+  readonly issuerPath?: string
 }
 
 /** Starts it all; nothing stays open when it fails. */
@@ -72,7 +74,7 @@ async function start(ends: (() => Promise<unknown>)[], options: RigOptions): Pro
 
   // All ports are known before anybody is told where anybody is.
   const doors = { issuer: await openDoor(), v1: await openDoor(), v2: await openDoor() }
-  const issuer = doors.issuer.origin
+  const issuer = doors.issuer.origin + (options.issuerPath ?? '')
   const consumerOf = (door: Door) => ({
     scopes,
     obtainedBy: ['client-credentials'],

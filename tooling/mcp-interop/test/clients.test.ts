@@ -1,3 +1,6 @@
+import { createTokenSource } from '@countersign/token-source'
+import { systemClock } from '@countersign/tokens'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Rig, type RigOptions, startRig } from '../src/rig.ts'
 import { type Connected, connects, newKey, watchWire } from './clients.ts'
@@ -51,6 +54,17 @@ describe.each(Object.entries(connects))('an unmodified client: %s', (_name, { se
     // The client may use two servers: only the resource says which one (RFC 8707).
     expect(wire.tokenRequests).toEqual([expect.objectContaining({ resource: endpoint })])
     expect(wire.schemes).toEqual(['Basic'])
+  })
+
+  it('finds an issuer that has a path', async () => {
+    await withRig({ issuerPath: '/tenants/one' }, async (own) => {
+      const client = await own.addClient(nextName())
+      const wire = watchWire()
+      const { call } = await opened(own, client, wire)
+      expect(await call('whoami')).toBe(client.id)
+      const origin = new URL(own.issuer).origin
+      expect(wire.urls).toContain(`${origin}/.well-known/oauth-authorization-server/tenants/one`)
+    })
   })
 
   it('authenticates with an Ed25519 key', async () => {
@@ -118,6 +132,40 @@ describe.each(Object.entries(connects))('an unmodified client: %s', (_name, { se
     const wire = watchWire()
     await expect(connect({ ...rig, issuer: 'https://elsewhere.example.com' }, client, wire)).rejects.toThrow()
     expect(wire.tokenRequests).toEqual([])
+  })
+})
+
+describe('a token source as what the SDK asks for tokens', () => {
+  it('renews what was refused', async () => {
+    const credentials = await rig.addClient(nextName())
+    const { endpoint } = rig.servers.v2
+    let aheadMs = 0
+    const source = createTokenSource({
+      issuer: rig.issuer,
+      client: credentials,
+      grant: { type: 'client_credentials', resource: endpoint, scope: 'fixtures:read' },
+      clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs },
+    })
+    const authProvider = {
+      token: () => source.getToken(),
+      onUnauthorized: async () => {
+        await source.getToken({ reason: 'rejected' })
+      },
+    }
+    const client = new Client({ name: 'test', version: '1.0.0' })
+    await client.connect(new StreamableHTTPClientTransport(new URL(endpoint), { authProvider }))
+    const first = await source.getToken()
+    await rig.service.revokeToken(first)
+    // A source gives up no token that it got less than 5 s ago.
+    aheadMs = 10_000
+    const listAgain = async (): Promise<string> => {
+      const { tools } = await client.listTools()
+      expect(tools.length).toBeGreaterThan(0)
+      return source.getToken()
+    }
+    await expect.poll(listAgain, { timeout: 5_000 }).not.toBe(first)
+    await client.close()
+    source.close()
   })
 })
 
