@@ -10,7 +10,7 @@ export const messages = { 'chat.send': ['chat:write'] } as const
 export type ChatSockets = WebSocketAuth<Scope, 'chat.send'>
 
 export interface ChatSocketOptions {
-  /** Origins of browsers besides this service's own host. */
+  /** Exactly these origins of browsers. @default this service's own host */
   readonly origins?: readonly string[]
   readonly onEvent?: (event: WebSocketEvent) => void
 }

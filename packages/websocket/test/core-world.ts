@@ -12,6 +12,8 @@ export const NOW = 1_800_000_000
 export interface TestClock extends Clock {
   /** Moves both clocks, and runs what is due. */
   advance(ms: number): void
+  /** Somebody sets the wall clock. */
+  set(ms: number): void
   /** A machine that slept: both clocks went on, timers could not run. */
   skip(ms: number): void
   readonly timers: number
@@ -19,9 +21,10 @@ export interface TestClock extends Clock {
 
 export function testClock(): TestClock {
   let nowMs = 0
+  let wallMs = 0
   let timers: { at: number; call: () => void }[] = []
   return {
-    now: () => NOW + nowMs / 1000,
+    now: () => NOW + (nowMs + wallMs) / 1000,
     monotonicMs: () => nowMs,
     after(ms, call) {
       const timer = { at: nowMs + ms, call }
@@ -40,6 +43,9 @@ export function testClock(): TestClock {
         next.call()
       }
       nowMs = end
+    },
+    set(ms) {
+      wallMs += ms
     },
     skip(ms) {
       nowMs += ms

@@ -431,6 +431,36 @@ describe('the end', () => {
     }
   })
 
+  it.each(['in', 'out'])('comes at the first frame %s, when the clock was set over exp', async (way) => {
+    const { ready, clock } = coreWorld()
+    const { session, transport } = await ready()
+    clock.set(601_000)
+    if (way === 'in') session.receiveText(message('hello'))
+    else expect(session.connection.send('news')).toBe(false)
+    expect(session.state).toBe('draining')
+    await settled()
+    expect(transport.closeCode).toBe(4430)
+  })
+
+  it('comes within 30 s, when the clock was set over exp and nobody says anything', async () => {
+    const { ready, clock } = coreWorld({ limits: { pingMs: 3_600_000 } })
+    const { transport } = await ready()
+    clock.set(601_000)
+    clock.advance(30_000)
+    expect(transport.closeCode).toBe(4430)
+  })
+
+  it('comes no later when the clock was set back', async () => {
+    const { ready, clock } = coreWorld({ limits: { pingMs: 3_600_000 } })
+    const { session, transport } = await ready()
+    clock.set(-3_600_000)
+    clock.advance(599_999)
+    session.receiveText(message('hello'))
+    expect(transport.closeCode).toBeUndefined()
+    clock.advance(1)
+    expect(transport.closeCode).toBe(4430)
+  })
+
   it('comes at once with a revocation: nothing goes in or out in the same turn', async () => {
     const { ready, core, revocations, events, clock } = coreWorld()
     let got = 0

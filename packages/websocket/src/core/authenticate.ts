@@ -97,6 +97,7 @@ function accept<Scope extends string>(session: Session<Scope>, principal: Princi
   const now = clock.now()
   const nowMs = core.schedule.nowMs()
   const refreshAtMs = refresh(principal) ? refreshInMs(principal, now, random) : undefined
+  session.expiresMs = nowMs + Math.ceil((principal.expiresAt - now) * 1000)
   session.reauthFromMs = nowMs + reauthSeconds * 1000
   session.refreshDueMs = speaksControl && refreshAtMs !== undefined ? nowMs + refreshAtMs : 0
   plan(session)

@@ -24,6 +24,7 @@ function onDueBefore<Scope extends string>(session: Session<Scope>, nowMs: numbe
 function onDueReady<Scope extends string>(session: Session<Scope>, nowMs: number) {
   const { core, extras } = session
   if (nowMs >= session.openedMs + core.limits.sessionSeconds * 1000) return session.end('session_age')
+  if (nowMs >= session.expiresMs) return session.end('expired')
   if (extras?.leaveDueMs !== undefined && nowMs >= extras.leaveDueMs) return session.shut(1001, 'going away')
   if (session.pongDueMs > 0 && nowMs >= session.pongDueMs) return session.end('no_pong')
   if (extras?.slowDueMs !== undefined && nowMs >= extras.slowDueMs) {

@@ -7,6 +7,7 @@ export function plan<Scope extends string>(session: Session<Scope>): void {
   let next = openedMs + (state === 'ready' ? sessionSeconds * 1000 : authMs)
   if (verification !== undefined) next = sooner(verification.startMs + verifyMs, next)
   if (state === 'ready') {
+    next = sooner(session.expiresMs, next)
     next = sooner(session.pingDueMs, next)
     next = sooner(session.pongDueMs, next)
     next = sooner(session.refreshDueMs, next)

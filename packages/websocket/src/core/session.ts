@@ -45,6 +45,8 @@ export class Session<Scope extends string = string> implements Scheduled {
   inFlight = 0
   // Milliseconds of the schedule's clock, 0 for never.
   readonly openedMs: number
+  /** The end of the token on a clock that nobody sets: a wall clock that is set back lengthens no connection. */
+  expiresMs = 0
   refreshDueMs = 0
   pingDueMs = 0
   pongDueMs = 0
