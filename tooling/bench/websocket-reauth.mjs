@@ -2,7 +2,7 @@
 // how many were dropped, and how long messages took.
 
 import { signAccessTokenSync } from '@countersign/tokens'
-import { startPeer } from './harness/child.mjs'
+import { pinLoad, startPeer } from './harness/child.mjs'
 import { keyFrom, makeClaims } from './harness/issuer.mjs'
 import { ask, authenticate, inParallel, textFrame } from './harness/ws-load.mjs'
 
@@ -20,6 +20,7 @@ function percentile(values, share) {
 /** @param {{ pin: boolean, progress: (text: string) => void }} options */
 export async function run({ pin, progress }) {
   const peer = await startPeer('websocket.mjs', { ...(pin ? { core: 0 } : {}), args: ['countersign', limits] })
+  const letGo = pin ? pinLoad() : () => {}
   try {
     const { port, controlPort, privatePem } = peer.told
     const key = keyFrom(privatePem)
@@ -87,6 +88,7 @@ export async function run({ pin, progress }) {
     for (const { socket } of all) socket.destroy()
     return result
   } finally {
+    letGo()
     await peer.stop()
   }
 }

@@ -1,7 +1,8 @@
 // A peer in a process of its own, so that one's garbage and threads are not another's time.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -64,4 +65,19 @@ export async function startPeer(file, { core, args = [], nodeFlags = [] } = {}) 
       clearTimeout(kill)
     },
   }
+}
+
+/**
+ * Keeps a load that comes from this very process off the peers' core, where it would be woken by each of their writes
+ * and take their caches. The result lets it go again.
+ */
+export function pinLoad() {
+  if (availableParallelism() < 2) return () => {}
+  const pin = (/** @type {string} */ cores) =>
+    void execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', cores, String(process.pid)], {
+      stdio: 'ignore',
+    })
+  const all = `0-${availableParallelism() - 1}`
+  pin('1')
+  return () => pin(all)
 }
