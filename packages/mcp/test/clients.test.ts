@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { McpServer } from '@modelcontextprotocol/server'
 import { describe, expect, it } from 'vitest'
 import type { GuardedHttp } from '../src/index.ts'
 import { collector, makeGuard, makeRevocations, makeToken, movableClock, serving } from './fixtures.ts'
@@ -116,6 +117,25 @@ describe('the client of SDK v2', () => {
       expect(await client.readResource({ uri: 'file:///readme' })).toMatchObject({ cacheScope: 'private' })
       await client.close()
     })
+  })
+
+  it('finds nothing in shared caches but what is public, whatever the server hints at', async () => {
+    const cacheHints = { 'resources/read': { ttlMs: 5_000, cacheScope: 'public' as const } }
+    let server: GuardedHttp | undefined
+    await serving(
+      async (origin) => {
+        const factory = () => new McpServer({ name: 'coder', version: '1.0.0' }, { cacheHints })
+        server = await buildV2({}, factory).http({ resource: `${origin}/mcp` })
+        return server.node
+      },
+      async (origin) => {
+        const client = await connectV2(`${origin}/mcp`, makeToken())
+        expect(await client.readResource({ uri: 'file:///readme' })).toMatchObject({ cacheScope: 'private' })
+        expect(await client.readResource({ uri: 'file:///open' })).toMatchObject({ cacheScope: 'public', ttlMs: 5_000 })
+        await client.close()
+        await server?.close()
+      },
+    )
   })
 
   it('finds out what a server can do, whatever part of it a request has need of', async () => {

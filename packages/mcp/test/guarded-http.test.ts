@@ -367,6 +367,10 @@ describe.each(names)('a server of SDK %s over HTTP', (sdk) => {
       expect(denied.headers.get('access-control-allow-origin')).toBe(origin)
       expect(denied.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate')
       expect((await rpc(url, makeToken(), call('read'), { origin: 'https://other.example.com' })).status).toBe(403)
+      // Another name of this host is no page of ours then; the resource's own is.
+      const { host, origin: own } = new URL(url)
+      expect((await rpc(url, makeToken(), call('read'), { origin: `https://${host}` })).status).toBe(403)
+      expect((await rpc(url, makeToken(), call('read'), { origin: own })).status).toBe(200)
     })
   })
 
