@@ -136,7 +136,7 @@ describe.each(Object.entries(connects))('an unmodified client: %s', (_name, { se
 })
 
 describe('a token source as what the SDK asks for tokens', () => {
-  it('renews what was refused', async () => {
+  it('renews what was refused, and steps up to nothing', async () => {
     const credentials = await rig.addClient(nextName())
     const { endpoint } = rig.servers.v2
     let aheadMs = 0
@@ -164,6 +164,9 @@ describe('a token source as what the SDK asks for tokens', () => {
       return source.getToken()
     }
     await expect.poll(listAgain, { timeout: 5_000 }).not.toBe(first)
+    await expect(client.callTool({ name: 'copy', arguments: {} })).rejects.toMatchObject({
+      ...{ name: 'InsufficientScopeError', requiredScope: 'fixtures:read fixtures:write' },
+    })
     await client.close()
     source.close()
   })
