@@ -1,4 +1,5 @@
 import { AuthError } from './auth-error.ts'
+import { readPermissions } from './permissions.ts'
 
 /** The organisation that a session has chosen. It only selects: what the user may do there is for our own table to say. */
 export interface ClerkOrganization {
@@ -6,6 +7,8 @@ export interface ClerkOrganization {
   readonly slug?: string
   /** With its prefix, `org:admin`, as Clerk's own SDK gives it. Display only. */
   readonly role?: string
+  /** `org:feature:permission`. A role that is taken away stays in a token until its end, a minute with Clerk's defaults. */
+  readonly permissions: readonly string[]
 }
 
 /** What a Clerk session says, whichever way it was spelt. */
@@ -71,7 +74,29 @@ function readOrganization(raw: Raw): ClerkOrganization | undefined {
     const named = slug !== undefined || role !== undefined || o !== undefined
     return named ? refuse('An organisation without an id.') : undefined
   }
-  return Object.freeze({ id, ...(slug === undefined ? {} : { slug }), ...(role === undefined ? {} : { role }) })
+  return Object.freeze({
+    id,
+    permissions: Object.freeze(readGranted(raw, o)),
+    ...(slug === undefined ? {} : { slug }),
+    ...(role === undefined ? {} : { role }),
+  })
+}
+
+function readGranted(raw: Raw, o: Raw | undefined): readonly string[] {
+  const listed = own(raw, 'org_permissions')
+  if (listed !== undefined && listed !== null) {
+    const isGood = Array.isArray(listed) && listed.every((one) => typeof one === 'string' && one.length <= 512)
+    return isGood ? [...listed] : refuse('"org_permissions" must be a list of names.')
+  }
+  const read = (name: string): string => list(o, name) || list(raw, `o.${name}`)
+  return readPermissions({ features: list(raw, 'fea'), permissions: read('per'), masks: read('fpm') })
+}
+
+/** A comma-separated list, which may be empty. */
+function list(raw: Raw | undefined, name: string): string {
+  const value = raw === undefined ? undefined : own(raw, name)
+  if (value === undefined || value === null) return ''
+  return typeof value === 'string' && value.length <= 4_096 ? value : refuse(`"${name}" must be a list in one string.`)
 }
 
 /** Version 2 leaves `org:` out. */

@@ -1,0 +1,42 @@
+/** Most permissions that one token spells out. */
+const mostPermissions = 1_000
+
+/** Version 2 of Clerk's session claims, where permissions are a bit mask for each feature of the organisation. */
+export interface PermissionClaims {
+  /** `fea`: `o:billing,u:profile,ou:projects`; those of the organisation have an `o`. */
+  readonly features: string
+  /** `o.per`: `read,manage`. */
+  readonly permissions: string
+  /** `o.fpm`: one decimal number for each feature of the organisation, its lowest bit the first permission. */
+  readonly masks: string
+}
+
+/** `org:feature:permission`, as Clerk's own SDK names them. */
+export function readPermissions({ features, permissions, masks }: PermissionClaims): readonly string[] {
+  const names = split(permissions)
+  const numbers = split(masks)
+  const found: string[] = []
+  for (const [index, feature] of organizationFeatures(features).entries()) {
+    const mask = numbers[index]
+    // A mask of thousands of digits costs quadratic time to read; 100 digits are 332 permissions.
+    if (mask === undefined || !/^\d{1,100}$/.test(mask)) continue
+    const bits = BigInt(mask)
+    for (const [bit, permission] of names.entries()) {
+      if (found.length >= mostPermissions) return found
+      if ((bits >> BigInt(bit)) & 1n) found.push(`org:${feature}:${permission}`)
+    }
+  }
+  return found
+}
+
+function organizationFeatures(features: string): readonly string[] {
+  return split(features).flatMap((feature) => {
+    const colon = feature.indexOf(':')
+    const name = feature.slice(colon + 1)
+    return colon > 0 && feature.slice(0, colon).includes('o') && name !== '' ? [name] : []
+  })
+}
+
+function split(list: string): readonly string[] {
+  return list.split(',').map((part) => part.trim())
+}

@@ -1,0 +1,8 @@
+export { type FakeClerk, type FakeClerkOptions, fakeClerk, type Outage } from './clerk/fake-clerk.ts'
+export type { MachineTokens } from './clerk/machine-tokens.ts'
+export type { NewMembership, NewOrganization, NewUser } from './clerk/records.ts'
+export type { TokenOptions } from './clerk/session-claims.ts'
+export type { ClerkJwk, SigningKey } from './clerk/signing-key.ts'
+export type { ApiKeyJson, FakeMachine, M2MTokenJson } from './clerk/types.ts'
+export type { WebhookInput } from './clerk/webhook-request.ts'
+export type { World } from './clerk/world.ts'
