@@ -62,7 +62,8 @@ async function readText(response: Response): Promise<string> {
   return text
 }
 
-function parsed(text: string): unknown {
+/** Undefined for what is no JSON. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -16,6 +16,8 @@ export interface Run {
   /** Ends the probe before its time. */
   readonly signal: AbortSignal
   readonly onPhase?: (result: PhaseResult) => void
+  /** Told of what was thrown by mistake; the result says only that. */
+  readonly onFault?: (error: unknown) => void
 }
 
 export interface ProbeLimits {
@@ -46,24 +48,29 @@ export async function runProbe(
   const startedAt = clock.now()
   const beganMs = clock.monotonicMs()
   const walk = new Walk(world, run, limits, leftovers)
-  let failure: ProbeResult['failure']
-  let stopped: unknown
+  let thrown: unknown
+  let failed = false
   try {
     await walk.walk()
   } catch (error) {
-    if (error instanceof ProbeStopped) stopped = error
-    const { phase } = walk
-    if (error instanceof ProbeFailure) failure = { phase, reason: error.reason, message: error.message }
-    else failure = { phase, reason: 'fault', message: error instanceof Error ? error.message : 'something was thrown' }
+    thrown = error
+    failed = true
   }
   walk.close()
   const durationMs = clock.monotonicMs() - beganMs
   const cleanedUp = await leftovers.end()
-  if (stopped !== undefined) throw stopped
-  const { phases, revocationMs } = walk
-  const { id, trigger } = run
-  const result = { id, trigger, startedAt, durationMs, ok: failure === undefined, phases, revocationMs, cleanedUp }
-  return failure === undefined ? result : { ...result, failure }
+  if (thrown instanceof ProbeStopped) throw thrown
+  const { phase, phases, revocationMs } = walk
+  const { id, trigger, onFault } = run
+  const result = { id, trigger, startedAt, durationMs, ok: !failed, phases, revocationMs, cleanedUp }
+  if (!failed) return result
+  if (thrown instanceof ProbeFailure) {
+    return { ...result, failure: { phase, reason: thrown.reason, message: thrown.message } }
+  }
+  onFault?.(thrown)
+  // Nobody knows what its message holds.
+  const message = `${thrown instanceof Error ? thrown.name : 'something'} was thrown`
+  return { ...result, failure: { phase, reason: 'fault', message } }
 }
 
 class Walk {

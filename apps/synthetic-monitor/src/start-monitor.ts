@@ -35,7 +35,7 @@ export async function startMonitor(options: SyntheticMonitorOptions): Promise<Ru
         const prober = createProber(options)
         onClose(prober)
         const monitor = createMonitor({
-          probe: (run) => prober.probe(run),
+          probe: (run) => prober.probe({ ...run, onFault: (error) => logger.error('a probe threw', { error }) }),
           clock,
           ...(intervalSeconds === undefined ? {} : { intervalMs: intervalSeconds * 1000 }),
           onResult: (result) => observe(result, prober.leftovers),

@@ -21,6 +21,8 @@ export interface TestFleet {
   /** How many sessions of the probe's person live on. */
   sessions(): Promise<number>
   endSessions(): Promise<void>
+  /** A token of one of its people for agent-api. */
+  signIn(identifier: string, scope: string): Promise<string>
   /** A token of the monitor's account for its own audience. */
   ownToken(scope: string): Promise<string>
   stopIssuer(): Promise<void>
@@ -80,6 +82,14 @@ export async function startTestFleet(): Promise<TestFleet> {
     sessions: async () => (await open()).length,
     async endSessions() {
       for (const { id } of await open()) await service?.issuer.sessions.revoke(id)
+    },
+    async signIn(identifier, scope) {
+      const response = await fetch(`${issuer}/auth/sign-in`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ identifier, secret: password, client_id: app.client.id, scope }),
+      })
+      return ((await response.json()) as { access_token: string }).access_token
     },
     async ownToken(scope) {
       const response = await fetch(`${issuer}/oauth/token`, {

@@ -38,6 +38,8 @@ const variables = (change: Record<string, string> = {}): Record<string, string> 
   PROBE_PASSWORD: fleet.accounts.person.secret,
   PROBE_APP: fleet.accounts.app,
   CLIENT_SECRET: fleet.accounts.client.secret,
+  PROBE_TIMEOUT_MS: '20000',
+  REVOCATION_BOUND_MS: '20000',
   ...change,
 })
 

@@ -196,6 +196,17 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
     await expectFailure(await run(), 'exchange', 'refused', /answered 401 invalid_client/)
   })
 
+  it('a token service that issues something else than a token', async () => {
+    const { run, faults } = bench()
+    faults.at(/^\/oauth\/token$/, async (request) => {
+      const form = new URLSearchParams(await request.clone().text())
+      const isOwn = form.get('grant_type') === 'client_credentials'
+      if (isOwn) return json({ access_token: 'opaque.e30', token_type: 'Bearer' })
+      return form.get('scope') === 'chat:write' ? json({ error: 'invalid_scope' }, 400) : json({ access_token: 'x' })
+    })
+    await expectFailure(await run(), 'exchange', 'refused', /a guard says of the new token: malformed/)
+  })
+
   it('an exchange that gives more than it was given', async () => {
     const { run, faults } = bench()
     faults.at(/^\/oauth\/token$/, async (request) => {
@@ -209,6 +220,26 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
       })
     })
     await expectFailure(await run(), 'exchange', 'accepted', /gave chat:write, which its subject token does not have/)
+  })
+
+  const far = `x.${btoa(JSON.stringify({ exp: 9_999_999_999 }))}.x`
+  it.each([
+    ['more scopes', 'probe', 'agents:read chat:write', far, 'accepted', /gave agents:read chat:write/],
+    ['a longer life', 'probe', 'agents:read', undefined, 'accepted', /gave a longer life/],
+    ['a person’s powers', 'ada', 'agents:read', far, 'accepted', /gave a token that is not synthetic any more/],
+    ['no actor', 'probe', 'agents:read', far, 'wrong_answer', /does not say who acts/],
+    ['an end that nobody can read', 'probe', 'agents:read', 'x.e30.x', 'wrong_answer', /has no expiry/],
+  ])('an exchange that gives %s', async (_what, identifier, scope, own, reason, message) => {
+    const { run, faults } = bench()
+    faults.at(/^\/oauth\/token$/, async (request) => {
+      const form = new URLSearchParams(await request.clone().text())
+      if (form.get('scope') === 'chat:write') return json({ error: 'invalid_scope' }, 400)
+      if (form.get('grant_type') !== 'client_credentials')
+        return json({ access_token: await fleet.signIn(identifier, scope) })
+      return own === undefined ? fetch(request) : json({ access_token: own })
+    })
+    await expectFailure(await run(), 'exchange', reason, message)
+    await fleet.endSessions()
   })
 
   it('a consumer that lets a synthetic token have effects', async () => {
@@ -279,6 +310,22 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
       if (phase === 'refused') void fireWhenHeld(clock)
     })
     await expectFailure(result, 'closed', 'accepted', /is open 60000 ms after its token was revoked/)
+  })
+})
+
+describe('a fault of the probe itself', () => {
+  it('is told apart, and what it says stays out of the result', async () => {
+    const { prober } = bench()
+    const thrown: unknown[] = []
+    const { signal } = new AbortController()
+    const onFault = (error: unknown) => thrown.push(error)
+    const onPhase = ({ phase }: PhaseResult) => {
+      if (phase === 'verify') throw new RangeError('a secret')
+    }
+    const result = await prober.probe({ id: 'x', trigger: 'command', signal, onFault, onPhase })
+    expect(result.failure).toEqual({ phase: 'verify', reason: 'fault', message: 'RangeError was thrown' })
+    expect(thrown).toEqual([expect.objectContaining({ message: 'a secret' })])
+    expect([result.cleanedUp, await fleet.sessions()]).toEqual([true, 0])
   })
 })
 

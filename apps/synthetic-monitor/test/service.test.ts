@@ -13,6 +13,8 @@ beforeAll(async () => {
     issuer: fleet.issuer,
     agentApis: [fleet.agentApi],
     accounts: fleet.accounts,
+    timeoutMs: 20_000,
+    revocationMs: 20_000,
     port: 0,
     metricsPort: 0,
     logDestination: { write: (line) => (log += line) },
@@ -80,7 +82,7 @@ describe('the running monitor', () => {
     const line = log.split('\n').find((each) => each.includes('a probe failed')) ?? '{}'
     expect(JSON.parse(line)).toMatchObject({ level: 'warn', component: 'sign_in', reason: 'unreachable' })
     await fleet.startIssuer()
-    expect((await monitor.probe()).ok).toBe(true)
+    await expect.poll(async () => (await monitor.probe()).ok, { timeout: 15_000 }).toBe(true)
     for (const secret of [...fleet.secrets, 'eyJ']) expect(log + text).not.toContain(secret)
   })
 })

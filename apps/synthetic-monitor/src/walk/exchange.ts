@@ -1,5 +1,5 @@
 import type { Principal } from '@countersign/tokens'
-import { type Answer, basic, expectStatus } from '../ask.ts'
+import { type Answer, basic, expectStatus, memberOf, parsed } from '../ask.ts'
 import { ProbeFailure } from '../failure.ts'
 import { agentApi, changeScope, consumer, lookScope } from '../scopes.ts'
 import { admit, tokenOf } from './sign-in.ts'
@@ -55,9 +55,8 @@ function tooMuch(what: string): ProbeFailure {
 /** Unix seconds. Read without a check of the signature: the token came from the token service itself a moment ago. */
 function expiryOf(token: string): number {
   const [, payload = ''] = token.split('.')
-  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString() || '{}')
-  const exp = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : Number.NaN
-  if (Number.isFinite(exp)) return exp
+  const exp = memberOf(parsed(Buffer.from(payload, 'base64url').toString()), 'exp')
+  if (typeof exp === 'number') return exp
   throw new ProbeFailure('wrong_answer', 'the token of the service account has no expiry')
 }
 
