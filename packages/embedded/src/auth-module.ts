@@ -4,11 +4,12 @@ import type { Guard } from '@countersign/guard'
 import type { SharedPasswordOutcome } from '@countersign/issuer'
 import type { IssuerRoutesOptions, RouteHandler } from '@countersign/issuer/express'
 import type { WebSocketAuth, WebSocketAuthOptions } from '@countersign/websocket/server'
-import type { Machines, ModuleUsers, NewApiKey, NewMachine } from './accounts.ts'
 import type { DefaultScope } from './config.ts'
+import type { Machines, NewApiKey, NewMachine } from './machines.ts'
 import type { ProtectedHandler, ProtectOptions } from './protect.ts'
 import type { AuthResult } from './results.ts'
 import type { TokenPayload } from './token-payload.ts'
+import type { ModuleUsers } from './users.ts'
 
 export interface AuthenticateOptions<Scope extends string> {
   /** Asks for less than all. */

@@ -1,15 +1,16 @@
 import { createRequire } from 'node:module'
 import { openCredentials } from '@countersign/credentials'
 import { createGuard } from '@countersign/guard'
-import { createMachines, createModuleUsers } from './accounts.ts'
 import type { AuthModule } from './auth-module.ts'
 import { type AuthConfig, type DefaultScope, readConfig } from './config.ts'
 import { derivedKek } from './derived-kek.ts'
 import { AuthModuleError } from './errors.ts'
+import { createMachines } from './machines.ts'
 import { openService } from './open-service.ts'
 import { neededScopes, protectHandler } from './protect.ts'
 import { createSignIns, openSignIn } from './sign-ins.ts'
 import { createTokenForm } from './token-form.ts'
+import { createModuleUsers } from './users.ts'
 
 const defaultOwner = 'module'
 /** Only for who asks for it: it takes longer to load than everything else together. */

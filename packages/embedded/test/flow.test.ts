@@ -114,7 +114,10 @@ describe('an API key', () => {
     expect(await auth.authenticate('ci', first.secret)).toMatchObject({ error: 'invalid_credentials' })
     expect((await auth.apiKeys.list()).every(({ revokedAt }) => revokedAt !== null)).toBe(true)
     await expect(auth.apiKeys.revoke('ci')).rejects.toMatchObject({ code: 'already_disabled' })
-    await expect(auth.clients.revoke('deploy')).rejects.toMatchObject({ code: 'unknown_client' })
+    await auth.apiKeys.create('build')
+    for (const name of ['deploy', 'build', 'key.build', 'module', first.id, '']) {
+      await expect(auth.clients.revoke(name), name).rejects.toMatchObject({ code: 'unknown_client' })
+    }
   })
 
   it('has a name of its own', async () => {
