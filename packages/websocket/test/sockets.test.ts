@@ -51,6 +51,20 @@ describe('bytes before authentication', () => {
     expect(client.received()).not.toContain('\x8a')
   })
 
+  it('count when they came with the upgrade, in one segment', async () => {
+    const { port, sockets } = await serve({ messages })
+    let called = 0
+    sockets.on('hello', () => void called++)
+    const early = (...frames: Buffer[]) => tcpClient(port, { protocol: undefined, after: Buffer.concat(frames) })
+    const good = early(auth())
+    await expect.poll(() => good.received()).toContain('auth.ok')
+    const greedy = early(frame('x'.repeat(9000)))
+    await greedy.ended
+    const hasty = early(auth(), frame('{"type":"hello"}'))
+    await hasty.ended
+    expect([greedy.closeCodes(), hasty.closeCodes(), called]).toEqual([[4413], [4400], 0])
+  })
+
   it('end when they stop: the deadline waits for nobody', async () => {
     const { port, sockets } = await serve({ messages, limits: { authMs: 100 } })
     const clients = [tcpClient(port), tcpClient(port), tcpClient(port)]

@@ -21,6 +21,8 @@ export interface UpgradeOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly protocol?: string | undefined
   readonly method?: string
+  /** What is sent in the same segment, not waiting for the answer. */
+  readonly after?: Uint8Array
 }
 
 export function tcpClient(port: number, options: UpgradeOptions = {}): TcpClient {
@@ -40,7 +42,8 @@ export function tcpClient(port: number, options: UpgradeOptions = {}): TcpClient
     ...headers,
   }
   const lines = Object.entries(all).filter(([, value]) => value !== '')
-  socket.write(`${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`)
+  const request = `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+  socket.write(Buffer.concat([Buffer.from(request), options.after ?? Buffer.alloc(0)]))
   const status = new Promise<number>((resolve) => {
     socket.on('data', (chunk) => {
       chunks.push(chunk)
