@@ -1,4 +1,5 @@
-import { constants, readFileSync } from 'node:fs'
+import { type StdioOptions, spawn } from 'node:child_process'
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { chmod, open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -87,10 +88,38 @@ describe('a command in its sandbox', () => {
     expect(change).toMatchObject({ exitCode: 2 })
   })
 
+  it('has none of the files that whoever started the server left open', async () => {
+    const folder = await scratch()
+    await writeFile(join(folder, 'secret'), 'of the supervisor')
+    const left = openSync(join(folder, 'secret'), 'r')
+    const code = `
+      import { openTools } from ${JSON.stringify(new URL('../dist/tools/open-tools.js', import.meta.url).href)}
+      const { tools, close } = await openTools({ workspaces: ${JSON.stringify(join(folder, 'workspaces'))} })
+      const call = { owner: { issuer: 'i', subject: 's' }, signal: new AbortController().signal }
+      const argv = ['sh', '-c', 'ls -l /proc/self/fd /proc/1/fd; cat <&7; cat /proc/self/fd/12']
+      const command = tools.find(({ name }) => name === 'run_command')
+      process.stdout.write(JSON.stringify(await command.run({ argv }, call)))
+      await close()`
+    const stdio: StdioOptions = ['ignore', 'pipe', 'inherit', 'ignore', 'ignore', 'ignore', 'ignore', left]
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: [...stdio, 'ignore', 'ignore', 'ignore', 'ignore', left],
+    })
+    closeSync(left)
+    let printed = ''
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+    })
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0)
+    const { stdout } = JSON.parse(printed)
+    expect(stdout).not.toContain('of the supervisor')
+    expect(stdout).not.toContain(folder)
+    expect(stdout).toContain('/dev/null')
+  })
+
   it('has nothing of our environment, and no capability', async () => {
     process.env.CODER_TEST_SECRET = 'of the server'
     try {
-      const { stdout } = await shell('env; cat /proc/self/status /proc/1/environ; id -u')
+      const { stdout } = await shell('env; cat /proc/self/status /proc/1/environ; echo; id -u')
       expect(stdout).not.toContain('of the server')
       expect(stdout.split('\n')).toEqual(expect.arrayContaining(['PATH=/usr/bin:/bin', 'HOME=/tmp', '1000']))
       expect(stdout).toMatch(/CapEff:\t0+\nCapBnd:\t0+\n/)

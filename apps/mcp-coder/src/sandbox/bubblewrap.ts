@@ -16,6 +16,9 @@ const userInside = '1000'
 
 const environment = { PATH: '/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', TERM: 'dumb' }
 
+/** Where a root's workspace is for whom it runs commands as: those may not go down the folders that lead to it. */
+const workspaceOfUser = '/mnt/workspace'
+
 /**
  * As whom sandboxes run, and whose their workspaces are, where we are root: for root the kernel counts no processes, and
  * asks for no capability in places. Else as ourselves.
@@ -54,22 +57,27 @@ export function sandboxArguments(options: {
     ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
     ...system,
     ...['--proc', '/proc', '--dev', '/dev', ...temporary, '/dev/shm', ...temporary, '/tmp'],
-    ...[
-      '--bind-fd',
-      String(workspaceFd),
-      workspaceInside,
-      '--chdir',
-      workspaceInside,
-      '--remount-ro',
-      '/dev',
-      '--remount-ro',
-      '/proc',
-      '--remount-ro',
-      '/',
-    ],
+    ...(sandboxUser === undefined ? ['--bind-fd', String(workspaceFd)] : ['--bind', workspaceOfUser]),
+    ...[workspaceInside, '--chdir', workspaceInside],
+    ...['/dev', '/proc', '/'].flatMap((folder) => ['--remount-ro', folder]),
     ...['--info-fd', String(infoFd), '--', prlimit],
     ...[`--as=${limits.memoryBytes * addressSpacePerMemory}`, `--nproc=${limits.processes}`],
     ...[`--fsize=${limits.fileBytes}`, `--nofile=${limits.openFiles}`, '--core=0', '--memlock=0'],
     ...[`--cpu=${Math.ceil((limits.timeMs / 1_000) * 2)}`, '--', ...argv],
+  ]
+}
+
+/**
+ * What a root starts first: bubblewrap once more, which puts the workspace where the other user can reach it, and then
+ * becomes that user. The sandbox itself is made by somebody who has no power over this machine.
+ */
+export function asUser(
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+  [setpriv, bwrap]: readonly [setpriv: string, bwrap: string],
+): readonly string[] {
+  return [
+    ...['--dev-bind', '/', '/', '--tmpfs', '/mnt', '--bind-fd', String(workspaceFd), workspaceOfUser],
+    ...['--die-with-parent', '--', setpriv, `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
+    ...['--bounding-set=-all', '--inh-caps=-all', '--pdeathsig=KILL', '--', bwrap],
   ]
 }

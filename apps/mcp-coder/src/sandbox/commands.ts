@@ -3,7 +3,7 @@ import { access, mkdtemp, open, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WorkspaceFault } from '../workspace/fault.ts'
-import { sandboxArguments, sandboxUser, systemArguments } from './bubblewrap.ts'
+import { asUser, sandboxArguments, sandboxUser, systemArguments } from './bubblewrap.ts'
 import { type CommandLimits, commandLimits } from './limits.ts'
 import { type CommandResult, runSandbox } from './run.ts'
 
@@ -51,17 +51,19 @@ export interface NoCommands {
 }
 
 const prlimit = '/usr/bin/prlimit'
+const setpriv = '/usr/bin/setpriv'
 
 /** Looks whether a sandbox holds here what it should, by starting one. Without that there are no commands at all. */
 export async function openCommands(options: CommandOptions = {}): Promise<Commands | NoCommands> {
   const { allowed = usualCommands, bwrap = '/usr/bin/bwrap' } = options
   const limits = { ...commandLimits, ...options.limits }
-  for (const program of [bwrap, prlimit]) {
+  for (const program of [bwrap, prlimit, setpriv]) {
     if (!(await isProgram(program)))
       return { why: `${program} is not there: install Debian's bubblewrap and util-linux` }
   }
   const system = await systemArguments()
-  const why = await whatIsOpen({ bwrap, system, limits })
+  const first = sandboxUser === undefined ? [] : asUser(sandboxUser, [setpriv, bwrap])
+  const why = await whatIsOpen({ bwrap, first, system, limits })
   if (why !== undefined) return { why }
   const programs = await findPrograms(allowed)
   if (programs.size === 0) return { why: 'no command of the list is on this machine' }
@@ -83,7 +85,7 @@ export async function openCommands(options: CommandOptions = {}): Promise<Comman
       const stop = new AbortController()
       const running = runSandbox({
         bwrap,
-        args: sandboxArguments({ system, argv: [program, ...rest], prlimit, limits }),
+        args: [...first, ...sandboxArguments({ system, argv: [program, ...rest], prlimit, limits })],
         folder,
         limits,
         signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
@@ -132,16 +134,17 @@ async function findPrograms(names: readonly string[]): Promise<ReadonlyMap<strin
 /** Starts a sandbox that looks around; undefined if all is as it should be. */
 async function whatIsOpen(given: {
   readonly bwrap: string
+  readonly first: readonly string[]
   readonly system: readonly string[]
   readonly limits: CommandLimits
 }): Promise<string | undefined> {
-  const { bwrap, system, limits } = given
+  const { bwrap, first, system, limits } = given
   const path = await mkdtemp(join(tmpdir(), 'countersign-sandbox-'))
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   if (sandboxUser !== undefined) await folder.chown(sandboxUser.uid, sandboxUser.gid)
   const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; (echo x > /usr/x) 2>/dev/null && echo writable; test -w /proc/sys/kernel/core_pattern && echo writable; true`
   try {
-    const args = sandboxArguments({ system, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })
+    const args = [...first, ...sandboxArguments({ system, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })]
     const { reason, exitCode, stdout, stderr } = await runSandbox({ bwrap, args, folder: folder.fd, limits })
     if (reason !== 'exited' || exitCode !== 0) {
       return `bubblewrap does not work here: ${stderr.trim().split('\n')[0]?.slice(0, 200) || reason}`

@@ -1,6 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { infoFd, sandboxUser } from './bubblewrap.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { infoFd } from './bubblewrap.ts'
+import { inheritedDescriptors } from './inherited.ts'
 import type { CommandLimits } from './limits.ts'
 import { footprintOf } from './processes.ts'
 
@@ -46,14 +49,7 @@ export async function runSandbox(options: RunOptions): Promise<CommandResult> {
   const { bwrap, args, folder, limits, signal, isFull, onStart } = options
   const startedAt = performance.now()
   if (signal?.aborted === true) return { reason: 'stopped', exitCode: null, stdout: '', stderr: '', ms: 0 }
-  const child = spawn(bwrap, args, {
-    cwd: '/',
-    env: {},
-    detached: true,
-    // In the order of the descriptors that bubblewrap is told of.
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', folder],
-    ...sandboxUser,
-  })
+  const child = start(bwrap, args, folder)
   let reason: CommandEnd = 'exited'
   let inner: number | undefined
   let isGone = false
@@ -107,6 +103,7 @@ export async function runSandbox(options: RunOptions): Promise<CommandResult> {
   try {
     const exitCode = await Promise.race([over(child), fault.promise])
     if (exitCode === undefined) reason = 'not_started'
+    await gone(inner)
     const [stdout = '', stderr = ''] = outputs.map((text) => text())
     const code = reason === 'exited' ? (exitCode ?? null) : null
     return { reason, exitCode: code, stdout, stderr, ms: performance.now() - startedAt }
@@ -115,6 +112,21 @@ export async function runSandbox(options: RunOptions): Promise<CommandResult> {
     clearTimeout(deadline)
     signal?.removeEventListener('abort', stop)
     if (!isGone) kill(child, inner)
+  }
+}
+
+function start(bwrap: string, args: readonly string[], folder: number): ChildProcess {
+  const nothing = openSync('/dev/null', constants.O_RDONLY)
+  try {
+    // In the order of the descriptors that bubblewrap is told of.
+    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', 'pipe', folder]
+    for (const fd of inheritedDescriptors()) {
+      while (stdio.length < fd) stdio.push('ignore')
+      if (fd >= stdio.length) stdio.push(nothing)
+    }
+    return spawn(bwrap, args, { cwd: '/', env: {}, detached: true, stdio })
+  } finally {
+    closeSync(nothing)
   }
 }
 
@@ -141,6 +153,20 @@ function over(child: ChildProcess): Promise<number | null | undefined> {
     })
     child.once('close', (code, signal) => resolve(signal === null ? code : null))
   })
+}
+
+/** Resolves when the first process of the sandbox has ended, which outlives every other one in it. */
+async function gone(pid: number | undefined): Promise<void> {
+  while (pid !== undefined && isRunning(pid)) await sleep(5)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // After the name, which may have anything in it: the state. One that nobody has asked about yet runs no more.
+    return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
 }
 
 /** What bubblewrap says of itself, as one small JSON object. */
