@@ -235,6 +235,25 @@ describe('the client of SDK v2', () => {
     expect(events.filter(({ type }) => type === 'ended')).toMatchObject([{ caller: { subject: 'ada' } }])
   })
 
+  it('is told to get another token when its own was revoked before the answer came', async () => {
+    const revocations = makeRevocations()
+    let isAsked = (): void => {}
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve
+    })
+    const tester = () => {
+      isAsked()
+      return new Promise<string>(() => {})
+    }
+    await withServer('v2', { guard: makeGuard({ revocations }), exchange: { tester } }, async (url) => {
+      const answer = rpc(url, makeToken(), modern(call('delegate')), headersFor('tools/call', 'delegate'))
+      await asked
+      revocations.revoke('user_1')
+      const { status, challenge } = await answer
+      expect([status, challenge?.includes('error="invalid_token"')]).toEqual([401, true])
+    })
+  })
+
   it('is hung up on when the server closes', async () => {
     await withServer('v2', {}, async (url, server) => {
       const message = modern(ask('subscriptions/listen', { notifications: { toolsListChanged: true } }))
