@@ -16,8 +16,8 @@ export interface TestFleet {
   readonly accounts: ProbeAccounts
   /** Everything that must be nowhere but here. */
   readonly secrets: readonly string[]
-  /** Another agent-api of the same fleet; `off` does not follow revocations. */
-  startAgentApi(revocations?: 'follow' | 'off'): Promise<RunningAgentApi>
+  /** Another agent-api of the same fleet: `deaf` does not follow revocations, `lax` knows of no side effects. */
+  startAgentApi(fault?: 'deaf' | 'lax'): Promise<RunningAgentApi>
   /** How many sessions of the probe's person live on. */
   sessions(): Promise<number>
   endSessions(): Promise<void>
@@ -29,6 +29,10 @@ export interface TestFleet {
   startIssuer(): Promise<void>
   close(): Promise<void>
 }
+
+const strict = consumers['agent-api']
+const scopes = Object.fromEntries(Object.keys(strict.scopes).map((scope) => [scope, {}])) as typeof strict.scopes
+const lax = { ...strict, scopes }
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -73,8 +77,14 @@ export async function startTestFleet(): Promise<TestFleet> {
     agentApi: '',
     accounts: { person: { identifier: 'probe', secret: password }, app: app.client.id, client: own },
     secrets: [password, own.secret],
-    async startAgentApi(revocations = 'follow') {
-      const api = await startAgentApi({ issuer, port: 0, revocations, logLevel: 'silent' })
+    async startAgentApi(fault) {
+      const api = await startAgentApi({
+        issuer,
+        port: 0,
+        logLevel: 'silent',
+        ...(fault === 'deaf' ? { revocations: 'off' } : {}),
+        ...(fault === 'lax' ? { consumer: lax } : {}),
+      })
       apis.push(api)
       await api.whenReady()
       return api

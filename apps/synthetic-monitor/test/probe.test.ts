@@ -242,11 +242,20 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
     await fleet.endSessions()
   })
 
-  it('a consumer that lets a synthetic token have effects', async () => {
-    const { run, faults } = bench()
-    faults.at(/^\/chat$/, () => json({ error: 'invalid_request' }, 400))
+  it('a consumer that lets a synthetic token have effects, of which none comes', async () => {
+    const { url } = await fleet.startAgentApi('lax')
+    const { run } = bench({ agentApis: [fleet.agentApi, url] })
     await expectFailure(await run(), 'side_effect', 'accepted', /let a synthetic token in for chat:write: 400/)
     expect(await fleet.sessions()).toBe(0)
+  })
+
+  it('a consumer that does so over its WebSocket alone', async () => {
+    const { url } = await fleet.startAgentApi('lax')
+    const { run, faults } = bench({ agentApis: [url] })
+    const headers = { 'www-authenticate': 'Bearer error="insufficient_scope"' }
+    faults.at(/^\/chat$/, () => new Response('{}', { status: 403, headers }))
+    const message = /the WebSocket at .* let a synthetic token in for chat:write: invalid_request/
+    await expectFailure(await run(), 'side_effect', 'accepted', message)
   })
 
   it('a sign-out that cannot be made: it is tried again with the next probe', async () => {
@@ -284,7 +293,7 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
   })
 
   it('a consumer that accepts a revoked token: loudly', async () => {
-    const deaf = await fleet.startAgentApi('off')
+    const deaf = await fleet.startAgentApi('deaf')
     const { run, faults, clock } = bench({ agentApis: [fleet.agentApi, deaf.url] })
     let from = 0
     const tokensAt = (url: string, status: number): number => {
@@ -301,7 +310,7 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
   })
 
   it('a WebSocket that stays open after its token was revoked', async () => {
-    const deaf = await fleet.startAgentApi('off')
+    const deaf = await fleet.startAgentApi('deaf')
     const { run, faults, clock } = bench({ agentApis: [deaf.url] })
     let revoked = false
     faults.at(/^\/agents$/, (request) => (revoked ? new Response('', { status: 401 }) : fetch(request)))
