@@ -24,7 +24,11 @@ export interface TestFleet {
   readonly issuer: string
   readonly service: RunningTokenService
   readonly coder: RunningCoder & { readonly endpoint: string }
-  readonly orchestrator: RunningConsumer & { readonly endpoint: string; readonly clientId: string }
+  readonly orchestrator: RunningConsumer & {
+    readonly endpoint: string
+    readonly clientId: string
+    readonly clientSecret: string
+  }
   /** What a server wrote into its log. */
   lines(of: 'coder' | 'orchestrator'): readonly LogLine[]
   signIn(audience: 'mcp-orchestrator' | 'mcp-coder', scope?: string, identifier?: string): Promise<SignedIn>
@@ -80,7 +84,12 @@ export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise
     issuer,
     service,
     coder: { ...coder, endpoint: `${coder.url}/mcp` },
-    orchestrator: { ...orchestrator, endpoint: `${orchestrator.url}/mcp`, clientId: own.client.id },
+    orchestrator: {
+      ...orchestrator,
+      endpoint: `${orchestrator.url}/mcp`,
+      clientId: own.client.id,
+      clientSecret: own.secret ?? '',
+    },
     lines: (name) => logs[name],
     async signIn(audience, scope, identifier = 'ada') {
       const response = await fetch(`${issuer}/auth/sign-in`, {
