@@ -542,6 +542,25 @@ describe('the end', () => {
     expect(other.transport.closeCode).toBeUndefined()
   })
 
+  it.each(['authenticated', 'authenticated again', 'ended'])(
+    'comes, and is no fault that ends the process, when the guard is closed while a connection is %s',
+    async (what) => {
+      const { open, ready, clock, core, events } = coreWorld()
+      const { session, transport } = what === 'authenticated' ? open() : await ready()
+      if (what === 'ended') clock.set(601_000)
+      else {
+        if (what === 'authenticated again') clock.advance(10_000)
+        transport.take()
+        session.receiveText(auth(coreToken({ exp: NOW + 900 })))
+      }
+      await core.options.guard.close()
+      if (what === 'ended') session.receiveText(message('hello'))
+      await settled()
+      expect([transport.closeCode, transport.take()]).toEqual([4465, []])
+      expect(events).toContainEqual(expect.objectContaining({ type: 'fault' }))
+    },
+  )
+
   it('frees everything, whoever ends it', async () => {
     const { ready, core, clock } = coreWorld()
     const ended: number[] = []

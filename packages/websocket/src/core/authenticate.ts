@@ -70,8 +70,8 @@ function decided<Scope extends string>(session: Session<Scope>, decision: Decisi
     return session.end('connection_limit')
   }
   session.principal = principal
-  session.watch(principal)
   // Watched first and looked at after: what was revoked in between is seen by one of the two.
+  if (!session.watch(principal)) return
   if (!core.permits(principal)) return session.principalIsOver()
   core.report({ type: 'auth', sid, result: 'ok', durationMs })
   becomeReady(session, principal, id)
@@ -137,7 +137,7 @@ function decidedAgain<Scope extends string>(session: Session<Scope>, decision: D
     return sendError(session, id, 'not_later', 'new_token')
   }
   session.principal = principal
-  session.watch(principal)
+  if (!session.watch(principal)) return
   if (!core.permits(principal)) return session.principalIsOver()
   core.report({ type: 'reauth', sid: session.sid, result: 'ok' })
   accept(session, principal, id)

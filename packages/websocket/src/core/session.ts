@@ -141,11 +141,20 @@ export class Session<Scope extends string = string> implements Scheduled {
     this.makeExtras().dropped += frames
   }
 
-  /** Watches for the end of the principal, instead of an earlier one's. */
-  watch(principal: Principal): void {
+  /** Watches for the end of the principal, instead of an earlier one's. False where nobody can: it is the end then. */
+  watch(principal: Principal): boolean {
     this.#stopWatch?.()
-    // A bound function takes half of what a closure takes.
-    this.#stopWatch = this.core.watch(principal, this.principalEnded.bind(this))
+    this.#stopWatch = undefined
+    try {
+      // A bound function takes half of what a closure takes.
+      this.#stopWatch = this.core.watch(principal, this.principalEnded.bind(this))
+      return true
+    } catch (cause) {
+      // Such as a guard that was closed before its sockets.
+      this.core.report({ type: 'fault', sid: this.sid, cause })
+      this.principalEnded({ reason: 'stale' })
+      return false
+    }
   }
 
   principalEnded({ reason }: PrincipalEnd): void {
