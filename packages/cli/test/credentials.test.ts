@@ -104,6 +104,15 @@ describe('credentials', () => {
     expect(ran.stderr).not.toContain('\u001b')
   })
 
+  it('are refused by their name before anybody is asked for one, or the log says that one was stored', async () => {
+    const recorded = async () =>
+      (await readFile(join(here.folder, 'data/audit.jsonl'), 'utf8')).split('"credential.put"').length
+    const before = await recorded()
+    const ran = await credentials(['put', '../x'], { stdin: terminal(), stderr: terminal() })
+    expect(ran.exitCode).toBe(1)
+    expect(await recorded()).toBe(before)
+  })
+
   it('are read without a final line ending of any kind, unless they are to be raw', async () => {
     const io = { stdin: PassThrough.from([Buffer.from('a\r\n')]), cwd: '/' } as never
     expect(String(await readSecretBytes(io, {}, 10))).toBe('a')
