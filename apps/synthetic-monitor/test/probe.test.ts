@@ -296,17 +296,59 @@ describe('a probe ends in the phase that went wrong, and says why:', () => {
     const deaf = await fleet.startAgentApi('deaf')
     const { run, faults, clock } = bench({ agentApis: [fleet.agentApi, deaf.url] })
     let from = 0
+    let reached = Number.POSITIVE_INFINITY
     const tokensAt = (url: string, status: number): number => {
       const answers = faults.answers.slice(from).filter((one) => url.startsWith(one.origin) && one.status === status)
       return new Set(answers.map(({ authorization }) => authorization)).size
     }
+    /** One has refused both tokens, which the probe knows by now, and the other goes on accepting them. */
+    const isClear = (): boolean => {
+      if (tokensAt(fleet.agentApi, 401) + tokensAt(deaf.url, 200) === 4)
+        reached = Math.min(reached, faults.answers.length)
+      return faults.answers.length > reached + 3
+    }
     const result = await run(({ phase }) => {
       if (phase === 'revoke') from = faults.answers.length
-      if (phase === 'feed')
-        void fireWhenHeld(clock, () => tokensAt(fleet.agentApi, 401) + tokensAt(deaf.url, 200) === 4)
+      if (phase === 'feed') void fireWhenHeld(clock, isClear)
     })
     await expectFailure(result, 'refused', 'accepted', /still accepts the token of a session, which is revoked/)
     expect(result.failure?.message).toContain(new URL(deaf.url).host)
+  })
+
+  it('a consumer that accepts a token whose parent is revoked', async () => {
+    const { run, faults, clock } = bench()
+    let ofSession: string | null = null
+    let revoked = false
+    let since = Number.NaN
+    faults.at(/^\/agents$/, async (request) => {
+      const authorization = request.headers.get('authorization')
+      ofSession ??= authorization
+      if (revoked && authorization !== ofSession) {
+        since += 1
+        return json({ agents: [] })
+      }
+      const answer = await fetch(request)
+      if (revoked && answer.status === 401) since = 0
+      return answer
+    })
+    const result = await run(({ phase }) => {
+      if (phase === 'revoke') revoked = true
+      if (phase === 'feed') void fireWhenHeld(clock, () => since > 2)
+    })
+    await expectFailure(result, 'refused', 'accepted', /still accepts an exchanged token, which is revoked/)
+  })
+
+  it('a WebSocket that was closed for another reason', async () => {
+    const api = await fleet.startAgentApi()
+    const { run, faults } = bench({ agentApis: [api.url] })
+    let isClosed = false
+    faults.at(/^\/auth\/sign-out$/, async (request) => {
+      await api.close()
+      isClosed = true
+      return fetch(request)
+    })
+    faults.at(/^\/agents$/, (request) => (isClosed ? new Response('', { status: 401 }) : fetch(request)))
+    await expectFailure(await run(), 'closed', 'wrong_answer', /closed with 1001, and not with 4431/)
   })
 
   it('a WebSocket that stays open after its token was revoked', async () => {
