@@ -8,7 +8,7 @@ import { load, requireWrk } from './harness/wrk.mjs'
 
 const tools = 20
 const manyTools = 1_000
-const connections = 64
+const connections = 16
 const warmSeconds = 2
 /** A list is large: so many at once would measure the load. */
 const listConnections = 8
