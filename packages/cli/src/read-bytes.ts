@@ -3,29 +3,7 @@ import { resolve } from 'node:path'
 import { CliError } from './failure.ts'
 import type { CliIo } from './io.ts'
 import { readSecret } from './read-secret.ts'
-
-/**
- * All of a stream, whatever it holds.
- * @throws CliError `bad_input` when it is longer than `mostBytes`
- */
-export async function readStream(
-  stream: AsyncIterable<Uint8Array | string>,
-  mostBytes: number,
-  what: string,
-): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of stream) {
-    const piece = Buffer.from(chunk)
-    bytes += piece.length
-    if (bytes > mostBytes) {
-      const remedy = `Give at most ${mostBytes.toLocaleString('en')} bytes.`
-      throw new CliError('bad_input', `The ${what} is too long.`, { remedy })
-    }
-    chunks.push(piece)
-  }
-  return Buffer.concat(chunks)
-}
+import { readStream } from './read-stream.ts'
 
 export interface SecretSource {
   readonly file?: string

@@ -1,5 +1,6 @@
 import { CliError } from './failure.ts'
 import type { CliIo } from './io.ts'
+import { readStream } from './read-stream.ts'
 
 /** The most that is read of a secret or a token: an access token of ours has at most 16 KiB. */
 export const inputLimitBytes = 65_536
@@ -9,17 +10,10 @@ export const inputLimitBytes = 65_536
  * @throws CliError `bad_input` when it is empty, longer than 64 KiB or no UTF-8
  */
 export async function readAll(stream: AsyncIterable<Uint8Array | string>, what: string): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of stream) {
-    const piece = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk
-    bytes += piece.byteLength
-    if (bytes > inputLimitBytes) throw new CliError('bad_input', `The ${what} is longer than ${inputLimitBytes} bytes.`)
-    chunks.push(piece)
-  }
+  const bytes = await readStream(stream, inputLimitBytes, what)
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
     throw new CliError('bad_input', `The ${what} is not valid UTF-8.`, { cause })
   }

@@ -46,7 +46,7 @@ describe('a secret on stdin', () => {
     ['several lines', 'one\ntwo\n', 'The password on standard input has several lines.'],
     ['two line endings', 'one\n\n', 'The password on standard input has several lines.'],
     ['bytes that are no UTF-8', Uint8Array.of(0xff, 0xfe), 'The password is not valid UTF-8.'],
-    ['more than the limit', 'x'.repeat(inputLimitBytes + 1), `The password is longer than ${inputLimitBytes} bytes.`],
+    ['more than the limit', 'x'.repeat(inputLimitBytes + 1), 'The password is longer than 65,536 bytes.'],
   ]
   it.each(refused)('refuses %s', async (_what, input, message) => {
     const stdin = Readable.from([input])

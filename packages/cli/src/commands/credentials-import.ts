@@ -6,7 +6,7 @@ import type { Bind, CommandContext } from '../context.ts'
 import { type EntryFault, type OpenedEntry, openEntry, parseEntries } from '../credentials/read-fernet-entries.ts'
 import { mostPerOwner, withCredentials } from '../credentials/with-credentials.ts'
 import { CliError, cliRemedies, type ExitCode } from '../failure.ts'
-import { readStream } from '../read-bytes.ts'
+import { readStream } from '../read-stream.ts'
 import { duration, examples } from '../usage.ts'
 
 interface ImportOptions {
