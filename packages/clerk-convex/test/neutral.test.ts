@@ -1,0 +1,48 @@
+import { builtinModules } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { describe, expect, it } from 'vitest'
+
+/** Bundled as Convex bundles: for a browser, with nothing left outside. */
+async function bundled(entry: string): Promise<{ code: string; builtins: readonly string[] }> {
+  const builtins: string[] = []
+  const isBuiltin = (id: string) => id.startsWith('node:') || builtinModules.includes(id)
+  const bundle = await rolldown({
+    input: fileURLToPath(new URL(`../src/${entry}`, import.meta.url)),
+    platform: 'browser',
+    onLog() {},
+    plugins: [
+      {
+        name: 'builtins',
+        resolveId(source) {
+          if (!isBuiltin(source)) return null
+          builtins.push(source)
+          return { id: source, external: true }
+        },
+      },
+    ],
+  })
+  const { output } = await bundle.generate({ format: 'esm', minify: true })
+  await bundle.close()
+  return { code: output[0].code, builtins }
+}
+
+describe('without Node', () => {
+  it.each([
+    ['.', 'index.ts', 8],
+    ['./auth-config', 'auth-config/index.ts', 8],
+  ])('%s has no import at all and stays small', async (_entry, file, mostKiB) => {
+    const { code, builtins } = await bundled(file)
+    expect(builtins).toEqual([])
+    expect(code).not.toMatch(/\bimport\b|\brequire\(|\bprocess\b|\bBuffer\b/)
+    expect(code.length).toBeLessThan(mostKiB * 1024)
+  })
+
+  it('./server runs on Web standards, with Clerk’s SDK in it', async () => {
+    expect((await bundled('server/index.ts')).builtins).toEqual([])
+  })
+
+  it('would notice Node', async () => {
+    expect((await bundled('testing/index.ts')).builtins).toContain('node:crypto')
+  })
+})
