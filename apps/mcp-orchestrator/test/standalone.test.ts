@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type RunningStandalone, type StandaloneOptions, startStandalone } from '../src/start-standalone.ts'
 import { ask, connect, freePort, later } from './fleet.ts'
@@ -95,6 +96,33 @@ describe('an orchestrator that runs alone', () => {
     const client = await connect(endpoint, access_token)
     const steps = [{ do: 'write', path: 'a', text: 'a' }]
     expect(await ask(client, 'run_writing_task', { goal: 'write', steps })).toMatchObject({ state: 'done' })
+  })
+
+  it('tells the SDK’s own provider all that it has to know: where tokens are, and once what a tool takes', async () => {
+    const { url, auth, endpoint } = await start()
+    const { id, secret } = await auth.clients.create('nightly')
+    const authProvider = new ClientCredentialsProvider({ clientId: id, clientSecret: secret, expectedIssuer: url })
+    const answers: string[] = []
+    const client = new Client(
+      { name: 'nightly', version: '1.0.0' },
+      { versionNegotiation: { mode: { pin: '2026-07-28' } } },
+    )
+    const transport = new StreamableHTTPClientTransport(new URL(endpoint), {
+      authProvider,
+      fetch: async (...given) => {
+        const response = await fetch(...given)
+        answers.push(`${new URL(response.url).pathname} ${response.status}`)
+        return response
+      },
+    })
+    await client.connect(transport)
+    later(() => client.close())
+    // What it asked for at first is the least: the scope of the challenge.
+    expect(authProvider.tokens()?.scope).toBe('tasks:read')
+    answers.length = 0
+    expect(await ask(client, 'run_task', { goal: 'greet', steps: everything })).toMatchObject({ state: 'done' })
+    expect(answers.filter((answer) => answer.endsWith(' 403'))).toEqual(['/mcp 403'])
+    expect(new Set(authProvider.tokens()?.scope?.split(' '))).toEqual(new Set(['tasks:read', 'tasks:run', 'coder:run']))
   })
 
   it('ends a command, its stream and its task when the user is disabled', async () => {
