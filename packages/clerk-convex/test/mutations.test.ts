@@ -170,6 +170,8 @@ describe('options', () => {
     ['neither sites nor an audience', { authorizedParties: undefined }],
     ['no site', { authorizedParties: [] }],
     ['33 sites', { authorizedParties: Array.from({ length: 33 }, (_, at) => `https://a${at}.example`) }],
+    ['no issuer', { issuer: undefined }],
+    ['a PEM for keys', { keys: '-----BEGIN PUBLIC KEY-----' }],
     ['an empty audience', { audience: '' }],
     ['a skew of an hour', { clockToleranceSeconds: 3_600 }],
     ['a life of a month', { maxLifeSeconds: 30 * 86_400 }],

@@ -13,7 +13,7 @@ export interface ClerkKeys {
 export function openKeys(options: ClerkVerifierOptions, clock: Clock): ClerkKeys {
   const { issuer, keys = 'discover', onEvent, fetch } = options
   if (keys !== 'discover') {
-    const source = 'keys' in keys ? staticKeys({ keys: keys.keys.map(withAlgorithm) }) : keys
+    const source = 'get' in keys ? keys : staticKeys({ keys: keys.keys.map(withAlgorithm) })
     return { source, isDegraded: () => false, close: () => {} }
   }
   let down = false

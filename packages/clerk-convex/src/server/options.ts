@@ -71,6 +71,17 @@ const name = z.string().min(1).max(512)
 const fn = z.custom<unknown>((value) => typeof value === 'function', 'must be a function')
 
 const schema = z.object({
+  issuer: z.string().min(1).max(2_048),
+  keys: z
+    .custom<unknown>(
+      (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        ('get' in value || ('keys' in value && Array.isArray(value.keys))),
+      "must be 'discover', a key set or a key source",
+    )
+    .or(z.literal('discover'))
+    .optional(),
   audience: name.optional(),
   authorizedParties: z.array(name).min(1).max(32).optional(),
   scopes: fn.optional(),
