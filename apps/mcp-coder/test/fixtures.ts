@@ -59,3 +59,6 @@ export async function freePort(): Promise<number> {
   if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
 }
+
+/** For what happens in a moment, on a machine that may have much else to do. */
+export const soon = { timeout: 15_000, interval: 20 } as const

@@ -11,7 +11,7 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioTransportV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CoderOptions, type RunningCoder, startCoder } from '../src/start-coder.ts'
-import { freePort, later, scratch } from './fixtures.ts'
+import { freePort, later, scratch, soon } from './fixtures.ts'
 
 const main = new URL('../dist/main.js', import.meta.url).pathname
 const AsyncFunction = (async () => undefined).constructor as new (
@@ -172,7 +172,7 @@ describe('the coder over HTTP', () => {
     const command = client
       .callTool({ name: 'run_command', arguments: { argv: ['sh', '-c', 'sleep 60'] } })
       .catch((error: unknown) => error)
-    await expect.poll(running).toBe(1)
+    await expect.poll(running, soon).toBe(1)
     await close()
     expect(running()).toBe(0)
     expect(await stream.closed).not.toBe('local')

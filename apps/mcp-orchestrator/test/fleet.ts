@@ -155,3 +155,6 @@ export async function ask(
   const [first] = content
   return first?.type === 'text' ? first.text : undefined
 }
+
+/** For what happens in a moment, on a machine that may have much else to do. */
+export const soon = { timeout: 15_000, interval: 20 } as const

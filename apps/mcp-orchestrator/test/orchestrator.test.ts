@@ -1,7 +1,7 @@
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, connect, type LogLine, later, startTestFleet, type TestFleet } from './fleet.ts'
+import { ask, connect, type LogLine, later, soon, startTestFleet, type TestFleet } from './fleet.ts'
 
 let fleet: TestFleet
 beforeAll(async () => {
@@ -136,7 +136,7 @@ describe('a task', () => {
     const client = await connect(fleet.orchestrator.endpoint, token)
     const steps = [{ do: 'list' }, { do: 'run', argv: ['sh', '-c', 'sleep 30'] }]
     const running = ask(client, 'run_task', { goal: 'wait', steps })
-    await expect.poll(() => fleet.coder.running()).toBe(1)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(1)
     const { tasks } = await ask(client, 'task_status')
     expect(tasks[0]).toMatchObject({ goal: 'wait', state: 'running', steps: [{ state: 'done' }, { state: 'running' }] })
     const { task } = tasks[0]
@@ -146,7 +146,7 @@ describe('a task', () => {
     expect((await ask(bob, 'task_status')).tasks).not.toContainEqual(expect.objectContaining({ task }))
     await ask(client, 'stop_task', { task })
     expect(await running).toMatchObject({ state: 'stopped' })
-    await expect.poll(() => fleet.coder.running()).toBe(0)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(0)
     expect((await ask(client, 'task_status', { task })).tasks).toMatchObject([{ state: 'stopped' }])
   })
 
@@ -156,10 +156,10 @@ describe('a task', () => {
     const steps = [{ do: 'run', argv: ['sh', '-c', 'sleep 30'] }]
     const hangUp = new AbortController()
     const running = client.callTool({ name: 'run_task', arguments: { goal: 'wait', steps } }, { signal: hangUp.signal })
-    await expect.poll(() => fleet.coder.running()).toBe(1)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(1)
     hangUp.abort()
     await expect(running).rejects.toThrow()
-    await expect.poll(() => fleet.coder.running()).toBe(0)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(0)
   })
 })
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, connect, type SignedIn, startTestFleet, type TestFleet } from './fleet.ts'
+import { ask, connect, type SignedIn, soon, startTestFleet, type TestFleet } from './fleet.ts'
 
 let fleet: TestFleet
 beforeAll(async () => {
@@ -23,26 +23,23 @@ describe('once a person', () => {
     const session = await fleet.signIn('mcp-orchestrator')
     const client = await connect(fleet.orchestrator.endpoint, session.token)
     const stream = await client.listen({ toolsListChanged: true })
-    // Longer than the test: nothing but the revocation ends it.
+    // Centuries: nothing but the revocation ends it. How soon it does is measured elsewhere, on a quiet machine.
     const mark = `9${Date.now()}`
     const steps = [{ do: 'run', argv: ['sh', '-c', `setsid sleep ${mark} & sleep ${mark}`] }]
     const task = ask(client, 'run_task', { goal: 'wait', steps }).then(
       (report) => report,
       (error: unknown) => error,
     )
-    await expect.poll(() => processesWith(mark)).toBeGreaterThanOrEqual(2)
+    await expect.poll(() => processesWith(mark), soon).toBeGreaterThanOrEqual(2)
 
-    const at = performance.now()
     await end(session)
     expect(await stream.closed).toBe('remote')
-    await expect.poll(() => processesWith(mark), { timeout: 5_000, interval: 10 }).toBe(0)
-    // A second is promised; a busy machine gets more, and the command would take centuries.
-    expect(performance.now() - at).toBeLessThan(5_000)
-    await expect.poll(() => fleet.coder.running()).toBe(0)
+    await expect.poll(() => processesWith(mark), soon).toBe(0)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(0)
     expect(await task).toBeInstanceOf(Error)
     const ended = { msg: 'mcp streams ended', reason: 'revoked', subject: claimsOf(session.token).sub }
     for (const server of ['orchestrator', 'coder'] as const) {
-      await expect.poll(() => fleet.lines(server)).toContainEqual(expect.objectContaining(ended))
+      await expect.poll(() => fleet.lines(server), soon).toContainEqual(expect.objectContaining(ended))
     }
     await expect(client.listTools()).rejects.toThrow()
     await expect(connect(fleet.orchestrator.endpoint, session.token)).rejects.toThrow()
@@ -53,10 +50,10 @@ describe('once a person', () => {
     const direct = await fleet.signIn('mcp-coder')
     const coder = await connect(fleet.coder.endpoint, direct.token)
     const command = ask(coder, 'run_command', { argv: ['sh', '-c', 'sleep 30'] }).catch((error: unknown) => error)
-    await expect.poll(() => fleet.coder.running()).toBe(1)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(1)
     await signOut(direct.refreshToken)
     expect(await command).toBeInstanceOf(Error)
-    await expect.poll(() => fleet.coder.running()).toBe(0)
+    await expect.poll(() => fleet.coder.running(), soon).toBe(0)
     await expect(coder.listTools()).rejects.toThrow()
     const look = { goal: 'look', steps: [{ do: 'list' }] }
     expect(await ask(other, 'run_reading_task', look)).toMatchObject({ state: 'done' })
@@ -84,9 +81,7 @@ it('once the orchestrator’s own account is disabled, it acts for nobody any mo
     expect(await ask(client, 'run_reading_task', look)).toMatchObject({ state: 'done' })
     await own.service.issuer.clients.disable(own.orchestrator.clientId)
     // The token that it holds for this person is refused as well.
-    await expect
-      .poll(async () => (await ask(client, 'run_reading_task', look)).state, { timeout: 5_000 })
-      .toBe('failed')
+    await expect.poll(async () => (await ask(client, 'run_reading_task', look)).state, soon).toBe('failed')
   } finally {
     await own.close()
   }

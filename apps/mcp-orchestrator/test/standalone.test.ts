@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type RunningStandalone, type StandaloneOptions, startStandalone } from '../src/start-standalone.ts'
-import { ask, connect, freePort, later } from './fleet.ts'
+import { ask, connect, freePort, later, soon } from './fleet.ts'
 
 const password = 'correct horse battery staple'
 const main = new URL('../dist/main.js', import.meta.url).pathname
@@ -132,7 +132,7 @@ describe('an orchestrator that runs alone', () => {
     const stream = await client.listen({ toolsListChanged: true })
     const steps = [{ do: 'run', argv: ['sh', '-c', 'sleep 30'] }]
     const task = ask(client, 'run_task', { goal: 'wait', steps }).catch((error: unknown) => error)
-    await expect.poll(async () => (await ask(client, 'task_status')).tasks[0]?.steps[0].state).toBe('running')
+    await expect.poll(async () => (await ask(client, 'task_status')).tasks[0]?.steps[0].state, soon).toBe('running')
     await auth.users.disable('ada')
     expect(await stream.closed).toBe('remote')
     expect(await task).toBeInstanceOf(Error)
