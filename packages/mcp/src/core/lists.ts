@@ -15,6 +15,8 @@ export interface Lists {
   list(kind: EntryKind, caller: Caller): readonly Definition[]
   /** The same as JSON, written once for all who may use the same. */
   text(kind: EntryKind, caller: Caller): string
+  /** How the SDK describes one entry, whoever may use it. */
+  definition(entry: Entry): Definition | undefined
   /** The same as entries. */
   entries(kind: EntryKind, caller: Caller): readonly Entry[]
 }
@@ -59,6 +61,7 @@ export function createLists(registry: Registry, definitions: Definitions, door: 
 
   return {
     list: (kind, caller) => kept[kind](caller).listed,
+    definition: ({ kind, name }) => definitions[kind].get(name),
     entries: (kind, caller) => kept[kind](caller).entries,
     text(kind, caller) {
       const found = kept[kind](caller)

@@ -220,7 +220,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         release()
         return { response: denied({ admitted: false, code }, []) }
       }
-      return { response, ended: signal, release }
+      if (isStream(response)) return { response, ended: signal, release }
+      release()
+      return { response }
     } catch (cause) {
       release()
       throw cause
@@ -241,6 +243,11 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       await backend.close()
     },
   }
+}
+
+/** Anything else is whole when it is handed over. */
+export function isStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') === true
 }
 
 /** What a browser page needs to read the answer; the origin was checked before. */

@@ -36,6 +36,9 @@ export function incomingOfNode(request: IncomingMessage, signal: AbortSignal, pa
   }
 }
 
+const longestText = 16_384
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /** Writes the answer out; stops, closing it, when `ended` aborts. */
 export async function writeAnswer(
   response: Response,
@@ -49,8 +52,10 @@ export async function writeAnswer(
   const reader = body?.getReader()
   if (reader === undefined || !isStream) {
     const bytes = await wholeOf(reader)
-    to.writeHead(response.status, bytes === undefined ? headers : { ...headers, 'content-length': bytes.byteLength })
-    to.end(bytes)
+    if (bytes !== undefined) headers['content-length'] = String(bytes.byteLength)
+    to.writeHead(response.status, headers)
+    // Text goes out with the head in one piece, bytes in a second one.
+    to.end(bytes !== undefined && bytes.byteLength <= longestText ? utf8.decode(bytes) : bytes)
     return
   }
   to.writeHead(response.status, headers)

@@ -1,6 +1,7 @@
-import { type AuthInfo, createMcpHandler } from '@modelcontextprotocol/server'
+import { type AuthInfo, createMcpHandler, type McpServer } from '@modelcontextprotocol/server'
 import { authInfoOf } from '../core/caller.ts'
 import type { Core } from '../core/core.ts'
+import type { Lists } from '../core/lists.ts'
 import { filterLists, register } from '../core/register.ts'
 import { rpcCodes, rpcError } from '../http/answers.ts'
 import { createBrowserRules } from '../http/browser-rules.ts'
@@ -44,6 +45,7 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
         // What the whole server can do, whichever part of it this request has need of.
         server.server.registerCapabilities(capabilities)
         const own = lists[context.era]
+        rememberSchemas(server, ticket, own)
         const isWritten = context.era === 'modern' && isToolList(ticket)
         if (isWritten) served.tools = own.text('tool', ticket.caller)
         filterLists(fitting, isWritten ? { ...own, list: () => [] } : own, capabilities)
@@ -74,6 +76,14 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
       return served.tools === undefined ? response : withTools(response, served.tools)
     },
   }
+}
+
+/** The SDK makes a JSON schema of the tool's own for each request, since it makes a server for each: it is known here. */
+function rememberSchemas(server: McpServer, { operations }: Admitted, lists: Lists): void {
+  const [entry] = operations.flatMap(({ entries }) => entries)
+  if (operations.length !== 1 || entry?.kind !== 'tool') return
+  const inputSchema = lists.definition(entry)?.inputSchema as Record<string, unknown> | undefined
+  server.toolInputSchemaJson = (name) => (name === entry.name ? inputSchema : undefined)
 }
 
 interface Served {
