@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { openCredentials } from '@countersign/credentials'
+import { kekOf, loadConfig, openTokenService } from '@countersign/server'
 import { expect, it, onTestFinished } from 'vitest'
+import { surroundings } from './fixture.ts'
 
+const around = surroundings()
 const packageDir = new URL('..', import.meta.url).pathname
 const docs = new URL('../../../docs/', import.meta.url).pathname
 
@@ -45,4 +49,19 @@ it('moves tokens that Python made off Fernet, as the guide says', async () => {
   const run = await programOf(blocksOf(page, 'ts'), files)
   // "Run it as often as you like."
   for (const _time of [1, 2]) expect((await run()).stdout).toBe('github, slack\n')
+})
+
+it('opens the directory of a module by the configuration that the guide shows, for the command line', async () => {
+  const auth = await around.open()
+  await auth.storeCredential('github', Buffer.from('ghp_1'))
+  await auth.close()
+  const page = await readFile(join(docs, 'how-to', 'move-off-fernet.md'), 'utf8')
+  const folder = dirname(around.dataDir)
+  await writeFile(join(folder, 'countersign.config.json'), blocksOf(page, 'json').join(''))
+  const config = await loadConfig({ cwd: folder, env: {} })
+  const { credentialStore: store, close } = await openTokenService(config)
+  const credentials = await openCredentials({ store, kek: kekOf(config) })
+  const found = await credentials.of('module').get('github')
+  await close()
+  expect(found).toEqual(Buffer.from('ghp_1'))
 })
