@@ -3,7 +3,7 @@ import { verifyToken } from '@clerk/backend'
 import { isClerkAPIResponseError } from '@clerk/backend/errors'
 import { verifyWebhook } from '@clerk/backend/webhooks'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { clerkWebhooks, memoryWebhookLedger } from '../src/server/index.ts'
+import { clerkVerifier, clerkWebhooks, memoryWebhookLedger } from '../src/server/index.ts'
 import { type ClerkWorld, clerkWorld, origin, verdict } from './clerk-world.ts'
 
 /** What `@clerk/backend` does by itself, run against the stand-in, beside what `clerkVerifier` makes of it. */
@@ -104,6 +104,18 @@ describe("Clerk's fail-opens, closed", () => {
     const token = world.clerk.token(world.sessionId)
     expect(await clerkSays(token, { audience: 'agent-api' })).toBe('accepted')
     expect(await verdict(world.verifier({ audience: 'agent-api' }), token)).toBe('bad_claims')
+  })
+
+  it('a token of a JWT template in place of a session: Clerk accepts, we refuse, whether it tells its class or not', async () => {
+    const { clerk, sessionId } = world
+    const template = { name: 'mail', audience: 'mail' }
+    const token = clerk.token(sessionId, { template })
+    expect(await clerkSays(token)).toBe('accepted')
+    expect(await verdict(world.verifier(), token)).toBe('wrong_type')
+    for (const cat of [undefined, 'cl_I7d4PD111III']) {
+      expect(await verdict(world.verifier(), clerk.token(sessionId, { template, header: { cat } }))).toBe('wrong_type')
+      expect(await verdict(world.verifier(), clerk.token(sessionId, { header: { cat } }))).toBe('accepted')
+    }
   })
 
   it('another `aud` is refused by both', async () => {
@@ -207,7 +219,6 @@ describe('the Backend API', () => {
     expect(await verdict(world.verifier(), clerk.token(sessionId, { header: { cat: 'cl_B7d4PD222AAA' } }))).toBe(
       'wrong_type',
     )
-    const { clerkVerifier } = await import('../src/server/index.ts')
     expect(await verdict(clerkVerifier({ issuer, audience: 'convex', keys: clerk.jwks }), jwt)).toBe('accepted')
   })
 })

@@ -151,6 +151,7 @@ describe('whatever is changed in the text of a good token', () => {
       'wrong_audience',
     )
     expect(await verdict(two, world.clerk.token(world.sessionId, { origin: false }))).toBe('bad_claims')
+    expect(await verdict(two, `${'A'.repeat(1_000_000)}.A.A`)).toBe('malformed')
   })
 })
 

@@ -1,10 +1,10 @@
 import { type Principal, systemClock, TokenRejected, type Verifier } from '@countersign/tokens'
-import { decodeJwt } from 'jose'
 import { openKeys } from './keys.ts'
 import { machineJwtVerifier } from './machine-jwt.ts'
 import { opaqueVerifier } from './opaque-tokens.ts'
 import { type ClerkVerifierOptions, resolveNumbers } from './options.ts'
 import { type JwtVerifier, type SessionRules, sessionVerifier } from './session-verifier.ts'
+import { unverifiedClaim } from './unverified-claims.ts'
 
 /** A {@link Verifier} for Clerk's tokens: give it to `createGuard({ verifier })`. */
 export interface ClerkVerifier extends Verifier {
@@ -56,7 +56,7 @@ export function clerkVerifier(options: ClerkVerifierOptions): ClerkVerifier {
 
   /** The one verifier that a JWT is for; it reads everything again. */
   const choose = (token: string): JwtVerifier =>
-    machineJwts !== undefined && isOfMachine(token) ? machineJwts : sessions
+    machineJwts !== undefined && unverifiedClaim(token, 'sub')?.startsWith('mch_') === true ? machineJwts : sessions
 
   return {
     async verify(token) {
@@ -68,13 +68,5 @@ export function clerkVerifier(options: ClerkVerifierOptions): ClerkVerifier {
       return keys.isDegraded()
     },
     close: () => keys.close(),
-  }
-}
-
-function isOfMachine(token: string): boolean {
-  try {
-    return decodeJwt(token).sub?.startsWith('mch_') === true
-  } catch {
-    return false
   }
 }

@@ -10,10 +10,10 @@ import {
   TokenRejected,
   type TokenVerifier,
 } from '@countersign/tokens'
-import { decodeJwt } from 'jose'
 import { isAuthError } from '../auth-error.ts'
 import { type ClerkClaims, parseClerkClaims } from '../claims.ts'
 import { askClerk, type ClerkRules } from './clerk-check.ts'
+import { unverifiedClaim } from './unverified-claims.ts'
 
 /** A verifier of one kind of JWT that can answer at once for what it accepted before. */
 export interface JwtVerifier {
@@ -59,7 +59,7 @@ export function sessionVerifier(rules: SessionRules): JwtVerifier {
   )
   const [first] = verifiers.values()
   const choose = (token: string): TokenVerifier | undefined =>
-    verifiers.size === 1 ? first : (verifiers.get(unverifiedParty(token)) ?? first)
+    verifiers.size === 1 ? first : (verifiers.get(unverifiedClaim(token, 'azp')) ?? first)
   const clerkRules: ClerkRules = {
     issuer,
     clock,
@@ -81,6 +81,9 @@ export function sessionVerifier(rules: SessionRules): JwtVerifier {
       if (key === undefined) throw new TokenRejected('unknown_key', 'The key was withdrawn.', { where: 'header.kid' })
       checkParty(principal, rules.authorizedParties)
       const claims = readClaims(principal)
+      if (audience === undefined && claims.session === undefined) {
+        throw new TokenRejected('wrong_type', 'The token is not that of a session.', { where: 'claims.sid' })
+      }
       await askClerk(token, key, clerkRules)
       const whole = complete(principal, claims, rules.scopes)
       accepted.set(principal, whole)
@@ -93,16 +96,6 @@ export function sessionVerifier(rules: SessionRules): JwtVerifier {
       }
       return undefined
     },
-  }
-}
-
-/** To choose by only: the verifier that is chosen compares it again once the signature holds. */
-function unverifiedParty(token: string): string | undefined {
-  try {
-    const { azp } = decodeJwt(token)
-    return typeof azp === 'string' ? azp : undefined
-  } catch {
-    return undefined
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { MachineTokens } from './machine-tokens.ts'
 import type { TokenOptions } from './session-claims.ts'
-import { ApiFault, type FakeMachine } from './types.ts'
+import { ApiFault, type DeletedObjectJSON, type FakeMachine, type TokenJSON } from './types.ts'
 import { found, type World } from './world.ts'
 
 export interface ApiRequest {
@@ -92,7 +92,7 @@ function userRoutes({ world }: BackendParts): readonly Route[] {
       /^\/v1\/users\/(\w+)$/,
       (_request, id = '') => {
         world.removeUser(id)
-        return { object: 'user', id, deleted: true }
+        return { object: 'user', id, deleted: true } satisfies DeletedObjectJSON
       },
     ],
     [
@@ -134,7 +134,7 @@ function organizationRoutes({ world }: BackendParts): readonly Route[] {
       /^\/v1\/organizations\/(\w+)$/,
       (_request, id = '') => {
         world.removeOrganization(id)
-        return { object: 'organization', id, deleted: true }
+        return { object: 'organization', id, deleted: true } satisfies DeletedObjectJSON
       },
     ],
     [
@@ -181,7 +181,8 @@ function sessionRoutes({ world, mint }: BackendParts): readonly Route[] {
       /^\/v1\/sessions\/(\w+)\/tokens(?:\/(\w+))?$/,
       (_request, id = '', name) => {
         const template = name === undefined ? undefined : { name, audience: found(templates[name]) }
-        return { object: 'token', jwt: mint(id, { origin: false, ...(template === undefined ? {} : { template }) }) }
+        const jwt = mint(id, { origin: false, ...(template === undefined ? {} : { template }) })
+        return { object: 'token', jwt } satisfies TokenJSON
       },
     ],
   ]
