@@ -6,6 +6,8 @@ export const authErrorCodes = [
   'clerk_refused',
   'clerk_unavailable',
   'overlapping_providers',
+  'access_denied',
+  'tenant_misuse',
 ] as const
 
 export type AuthErrorCode = (typeof authErrorCodes)[number]
@@ -22,13 +24,17 @@ export const authErrorRemedies: Readonly<Record<AuthErrorCode, string>> = {
   clerk_unavailable: "Clerk's Backend API cannot be reached: check the network and Clerk's status; then try again.",
   overlapping_providers:
     'Convex takes the first provider that fits: give each pair of issuer and audience to one provider only.',
+  access_denied:
+    'The call was denied, for the `reason` given: look it up in `authAudit`, or in the log if it was a query.',
+  tenant_misuse:
+    "A function asks of `ctx.db` what would leave its tenant: list the table under `tenants`, or give the index that begins with the tenant's field.",
 }
 
 /** Where the fault is; never a value out of a token. */
 export interface AuthErrorDetails extends ErrorOptions {
   /** The HTTP status that Clerk answered with. */
   readonly status?: number
-  /** Clerk's own code of the fault: `resource_not_found`, … */
+  /** Clerk's own code of the fault: `resource_not_found`, …; or why access was denied: `missing_permission`, … */
   readonly reason?: string
 }
 

@@ -42,6 +42,12 @@ describe('without Node', () => {
     expect((await bundled('server/index.ts')).builtins).toEqual([])
   })
 
+  it('./convex runs in the isolate, with the check of webhooks in it', async () => {
+    const { code, builtins } = await bundled('convex/index.ts')
+    expect(builtins).toEqual([])
+    expect(code.length).toBeLessThan(256 * 1024)
+  })
+
   it('would notice Node', async () => {
     expect((await bundled('testing/index.ts')).builtins).toContain('node:crypto')
   })
