@@ -4,7 +4,7 @@ import { createGuard } from '@countersign/guard'
 import express from 'express'
 import { expect, it } from 'vitest'
 import * as authConfig from '../src/auth-config/index.ts'
-import { clerkVerifier, clerkWebhooks, memoryWebhookLedger } from '../src/server/index.ts'
+import { clerkVerifier, clerkWebhooks, memoryWebhookLedger, webhookRevocations } from '../src/server/index.ts'
 import { fakeClerk } from '../src/testing/index.ts'
 import { atEnd, clerkWorld } from './clerk-world.ts'
 
@@ -15,6 +15,12 @@ function example(heading: string): string {
   const [, section = ''] = readme.split(`## ${heading}\n`)
   const [, code = ''] = /```ts\n(.*?)```/s.exec(section) ?? []
   return code.replaceAll(/^import .*$/gm, '').replace('export default ', 'const config = ')
+}
+
+/** The second example of a section. */
+function secondExample(heading: string): string {
+  const [, section = ''] = readme.split(`## ${heading}\n`)
+  return [...section.matchAll(/```ts\n(.*?)```/gs)][1]?.[1]?.replaceAll(/^import .*$/gm, '') ?? ''
 }
 
 function run(code: string, names: Record<string, unknown>, result: string): Promise<unknown> {
@@ -54,6 +60,21 @@ it('shows webhooks', async () => {
   }
   expect(await run(example('Webhooks'), names, 'response.status')).toBe(204)
   expect(removed).toEqual([data])
+})
+
+it('shows a guard that acts on webhooks at once', async () => {
+  const world = await clerkWorld()
+  const { clerk, sessionId } = world
+  const names = {
+    webhookRevocations,
+    createGuard,
+    verifier: world.verifier({ keys: clerk.jwks }),
+    webhooks: clerkWebhooks({ signingSecrets: [clerk.webhookSecret], ledger: memoryWebhookLedger() }),
+    request: clerk.webhook('https://app.example.com/', { type: 'session.revoked', data: { id: sessionId } }),
+  }
+  const guard = (await run(secondExample('Webhooks'), names, 'guarded')) as ReturnType<typeof createGuard>
+  expect(await guard.admit({ token: clerk.token(sessionId) })).toMatchObject({ admitted: false, code: 'revoked' })
+  await guard.close()
 })
 
 it("shows Convex's configuration", async () => {

@@ -4,4 +4,9 @@ export { type ClerkVerifier, clerkVerifier } from './clerk-verifier.ts'
 export { memoryWebhookLedger } from './memory-webhook-ledger.ts'
 export type { ClerkVerifierEvent, ClerkVerifierOptions, MachineKind, MachineOptions } from './options.ts'
 export type { WebhookDelivery, WebhookLedger, WebhookStanding } from './webhook-ledger.ts'
+export {
+  type WebhookRevocationOptions,
+  type WebhookRevocations,
+  webhookRevocations,
+} from './webhook-revocations.ts'
 export { type ClerkWebhooks, clerkWebhooks, type WebhookOptions, type WebhookOutcome } from './webhooks.ts'

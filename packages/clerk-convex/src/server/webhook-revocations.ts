@@ -1,0 +1,104 @@
+import type { WebhookEvent } from '@clerk/backend/webhooks'
+import { type Clock, type Principal, systemClock } from '@countersign/tokens'
+import { AuthError } from '../auth-error.ts'
+import { objectOf } from './webhook-object.ts'
+
+/** What a guard asks of revocation news: give it to `createGuard({ verifier, revocations })`. */
+export interface WebhookRevocations {
+  isRevoked(principal: Principal): boolean
+  /** Calls back after anything was revoked. The result stops that. */
+  onChange(call: () => void): () => void
+  /** Takes in an event of {@link ClerkWebhooks}; those that revoke nothing do nothing. */
+  note(event: WebhookEvent): void
+}
+
+export interface WebhookRevocationOptions {
+  /** Longest life of a token that is accepted, 60 to 86,400 s: as in `clerkVerifier`. @default 3_600 */
+  readonly maxLifeSeconds?: number
+  readonly clock?: Clock
+}
+
+interface Revoked {
+  /** Tokens issued until then are refused, in Unix seconds; later ones know of it. */
+  readonly until: number
+  /** No such token can live past that, by the monotonic clock. */
+  readonly keptUntilMs: number
+}
+
+/** Most entries held; the oldest go first. */
+const most = 100_000
+
+/**
+ * Revokes by Clerk's webhooks what its tokens would grant until their end: ended sessions, deleted and banned users,
+ * deleted organisations, and what a member was before a change of role. Tokens of a change's own second are refused too.
+ *
+ * Each process that guards has to get the events; what was revoked before it started is as old as a token's life then.
+ *
+ * @throws AuthError `bad_option`
+ */
+export function webhookRevocations(options: WebhookRevocationOptions = {}): WebhookRevocations {
+  const { maxLifeSeconds = 3_600, clock = systemClock } = options
+  if (!(maxLifeSeconds >= 60 && maxLifeSeconds <= 86_400)) {
+    throw new AuthError('bad_option', 'webhookRevocations: "maxLifeSeconds" must be 60 to 86,400.')
+  }
+  const revoked = new Map<string, Revoked>()
+  const calls = new Set<() => void>()
+
+  /** Entries are in the order of their end, for each is kept for as long. */
+  const forgetOld = (nowMs: number): void => {
+    for (const [key, { keptUntilMs }] of revoked) {
+      if (nowMs < keptUntilMs && revoked.size < most) return
+      revoked.delete(key)
+    }
+  }
+  const isHeld = (key: string, issuedAt: number): boolean => {
+    const entry = revoked.get(key)
+    return entry !== undefined && issuedAt <= entry.until
+  }
+
+  return {
+    isRevoked({ subject, session, organization, issuedAt = 0 }) {
+      if (revoked.size === 0) return false
+      if (isHeld(`user:${subject}`, issuedAt)) return true
+      if (session !== undefined && isHeld(`session:${session}`, issuedAt)) return true
+      if (organization === undefined) return false
+      const isMember = `organizationMembership:${organization}:${subject}`
+      return isHeld(`organization:${organization}`, issuedAt) || isHeld(isMember, issuedAt)
+    },
+    onChange(call) {
+      calls.add(call)
+      return () => calls.delete(call)
+    },
+    note(event) {
+      const until = endOf(event)
+      if (until === undefined) return
+      const nowMs = clock.monotonicMs()
+      forgetOld(nowMs)
+      const key = objectOf(event.type, event.data as unknown as Record<string, unknown>)
+      const before = revoked.get(key)?.until ?? 0
+      revoked.delete(key)
+      // A minute more than any token lives, for clocks that differ.
+      revoked.set(key, { until: Math.max(until, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
+      for (const call of calls) call()
+    },
+  }
+}
+
+/** The last second whose tokens an event revokes. */
+function endOf({ type, data, timestamp }: WebhookEvent): number | undefined {
+  switch (type) {
+    case 'session.ended':
+    case 'session.removed':
+    case 'session.revoked':
+    case 'user.deleted':
+    case 'organization.deleted':
+      return Number.POSITIVE_INFINITY
+    case 'user.updated':
+      return data.banned || data.locked ? Math.floor(timestamp / 1000) : undefined
+    case 'organizationMembership.updated':
+    case 'organizationMembership.deleted':
+      return Math.floor(timestamp / 1000)
+    default:
+      return undefined
+  }
+}
