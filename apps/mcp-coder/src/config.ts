@@ -1,16 +1,10 @@
 import type { StdioToken } from '@countersign/mcp/v2'
-import {
-  ConfigError,
-  consumerEnvironment,
-  environmentParts,
-  readEnvironment,
-  toStartOptions,
-} from '@countersign-apps/kit'
+import { consumerEnvironment, environmentParts, readEnvironment, toStartOptions } from '@countersign-apps/kit'
+import { stdioEnvironment, toStdioToken } from '@countersign-apps/kit/mcp'
 import { z } from 'zod'
 import { usualCommands } from './sandbox/commands.ts'
 import { commandLimits } from './sandbox/limits.ts'
 import type { CoderOptions } from './start-coder.ts'
-import { tokenFromFile } from './start-stdio.ts'
 import type { ToolsOptions } from './tools/open-tools.ts'
 import { workspaceLimits } from './workspace/limits.ts'
 
@@ -53,23 +47,6 @@ export function toToolsOptions(read: z.output<z.ZodObject<typeof toolsEnvironmen
     limits: { totalBytes: read.CODER_WORKSPACE_MB * megabyte, workspaces: read.CODER_WORKSPACE_COUNT },
     commands: allowed === 'off' ? 'off' : { allowed, limits },
   }
-}
-
-/** Where a client's token comes from on stdio. */
-export const stdioEnvironment = {
-  MCP_TOKEN: z.string().max(16_384).optional(),
-  MCP_TOKEN_FILE: text.optional(),
-}
-
-/** @throws ConfigError unless there is one, where one is needed */
-export function toStdioToken(
-  { MCP_TOKEN, MCP_TOKEN_FILE }: z.output<z.ZodObject<typeof stdioEnvironment>>,
-  stdio: boolean,
-): StdioToken | undefined {
-  if (!stdio) return undefined
-  if (MCP_TOKEN_FILE !== undefined) return tokenFromFile(MCP_TOKEN_FILE)
-  if (MCP_TOKEN === undefined) throw new ConfigError(['MCP_TOKEN: expected on stdio, or MCP_TOKEN_FILE'])
-  return MCP_TOKEN
 }
 
 type Variables = Readonly<Record<string, string | undefined>>

@@ -1,7 +1,6 @@
 import { type ConsumerStartOptions, type RunningConsumer, startConsumer } from '@countersign-apps/kit'
+import { mcpRoutes, reportCalls, resourceOf } from '@countersign-apps/kit/mcp'
 import { createCoderServer } from './coder-server.ts'
-import { mcpRoutes, resourceOf } from './mcp-routes.ts'
-import { reportCalls } from './report-calls.ts'
 import { consumer } from './scopes.ts'
 import { openTools, type ToolsOptions } from './tools/open-tools.ts'
 

@@ -1,6 +1,7 @@
 import type { StdioToken } from '@countersign/mcp/v2'
 import { consumerEnvironment, environmentParts, readEnvironment, toStartOptions } from '@countersign-apps/kit'
-import { stdioEnvironment, toolsEnvironment, toStdioToken, toToolsOptions } from '@countersign-apps/mcp-coder'
+import { stdioEnvironment, toStdioToken } from '@countersign-apps/kit/mcp'
+import { toolsEnvironment, toToolsOptions } from '@countersign-apps/mcp-coder'
 import { z } from 'zod'
 import type { OrchestratorOptions } from './start-orchestrator.ts'
 import type { StandaloneOptions } from './start-standalone.ts'

@@ -1,7 +1,7 @@
 import type { ClientOptions } from '@countersign/token-source'
 import { systemClock } from '@countersign/tokens'
 import { type ConsumerStartOptions, type RunningConsumer, startConsumer } from '@countersign-apps/kit'
-import { mcpRoutes, reportCalls, resourceOf } from '@countersign-apps/mcp-coder'
+import { mcpRoutes, reportCalls, resourceOf } from '@countersign-apps/kit/mcp'
 import { createRemoteCoder } from './coder/remote-coder.ts'
 import { createCoderExchange } from './coder-exchange.ts'
 import { createOrchestratorServer } from './orchestrator-server.ts'

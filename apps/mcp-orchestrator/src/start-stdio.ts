@@ -1,7 +1,7 @@
 import { createGuard, type Guard } from '@countersign/guard'
 import type { StdioToken } from '@countersign/mcp/v2'
 import { systemClock } from '@countersign/tokens'
-import { type RunningStdio, reportCalls, type StdioStreams, serveStdio, stdioLogger } from '@countersign-apps/mcp-coder'
+import { type RunningStdio, reportCalls, type StdioStreams, serveStdio, stdioLogger } from '@countersign-apps/kit/mcp'
 import { createRemoteCoder } from './coder/remote-coder.ts'
 import { createCoderExchange } from './coder-exchange.ts'
 import { createOrchestratorServer } from './orchestrator-server.ts'

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
 import type { Guard } from '@countersign/guard'
-import { createConsumerApp } from '@countersign-apps/kit'
+import { createConsumerApp } from '../consumer-app.ts'
 
 type McpHandler = (...parameters: Parameters<RequestListener>) => Promise<void>
 

@@ -1,4 +1,4 @@
-import type { McpEvent } from '@countersign/mcp/v2'
+import type { McpEvent } from '@countersign/mcp'
 import type { Logger } from '@countersign/observability'
 
 /** What the guard of an MCP server reports, as log lines: one for each call, with who called through whom. */
