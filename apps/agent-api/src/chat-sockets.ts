@@ -1,6 +1,6 @@
 import type { Guard } from '@countersign/guard'
 import { type WebSocketAuth, type WebSocketEvent, webSocketAuth } from '@countersign/websocket/server'
-import { Problem } from './problem.ts'
+import { Problem } from '@countersign-apps/kit'
 import { type SayContext, say } from './say.ts'
 import type { Scope } from './scopes.ts'
 

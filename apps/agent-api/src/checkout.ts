@@ -1,6 +1,6 @@
 import { createTokenExchanger, isTokenSourceError } from '@countersign/token-source'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
-import { Problem } from './problem.ts'
 
 /** What may be bought, and for how much; no customer names a price. */
 export const plans = { starter: 900, team: 4900 } as const

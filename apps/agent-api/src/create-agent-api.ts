@@ -1,24 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { type DeclaredRoute, expressAuth } from '@countersign/express'
 import type { Guard } from '@countersign/guard'
 import { systemClock } from '@countersign/tokens'
-import express, { type ErrorRequestHandler, type Express } from 'express'
+import { type ConsumerApp, createConsumerApp } from '@countersign-apps/kit'
 import type { Agent } from './agents.ts'
 import { type ChatSocketOptions, type ChatSockets, createChatSockets } from './chat-sockets.ts'
 import { type Checkout, noCheckout } from './checkout.ts'
 import type { Conversation } from './conversations.ts'
-import { toProblem } from './json-body.ts'
 import { OwnedStore } from './owned-store.ts'
-import { Problem } from './problem.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { chatRoutes } from './routes/chat.ts'
 import { checkoutRoutes } from './routes/checkout.ts'
-import type { Context } from './routes/context.ts'
+import type { Context, Shared } from './routes/context.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { supportRoutes } from './routes/support.ts'
 import { toolRoutes } from './routes/tools.ts'
 import { usageRoutes } from './routes/usage.ts'
-import { whoamiRoutes } from './routes/whoami.ts'
 import type { Scope } from './scopes.ts'
 import { noSupport, type Support } from './support.ts'
 import { UsageLog } from './usage-log.ts'
@@ -39,10 +35,7 @@ export interface AgentApiOptions {
   readonly usage?: UsageLog
 }
 
-export interface AgentApi {
-  readonly app: Express
-  /** Every route, and who may call it. */
-  readonly routes: readonly DeclaredRoute<Scope>[]
+export interface AgentApi extends ConsumerApp<Scope> {
   /** Streams chat; to be mounted at `/chat` of the server. */
   readonly sockets: ChatSockets
 }
@@ -58,10 +51,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
     support = noSupport,
     usage = new UsageLog(100_000),
   } = options
-  const auth = expressAuth(guard, { realm: 'agent-api' })
-  const context: Context = {
-    auth,
-    router: auth.router(),
+  const shared: Shared = {
     agents: new OwnedStore<Agent>({ perOwner: 20, total: 1000 }),
     conversations: new OwnedStore<Conversation>({ perOwner: 20, total: 1000 }),
     usage,
@@ -70,45 +60,16 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
     clock,
     newId,
   }
-  context.router.get('/healthz', 'public', (_req, res) => {
-    res.json({ status: 'ok' })
+  const settings = { guard, realm: 'agent-api', ...(onFault === undefined ? {} : { onFault }) }
+  const api = createConsumerApp<Scope>(settings, (declared) => {
+    const context: Context = { ...shared, ...declared }
+    agentRoutes(context)
+    chatRoutes(context)
+    conversationRoutes(context)
+    toolRoutes(context)
+    usageRoutes(context)
+    checkoutRoutes(context)
+    supportRoutes(context)
   })
-  whoamiRoutes(context)
-  agentRoutes(context)
-  chatRoutes(context)
-  conversationRoutes(context)
-  toolRoutes(context)
-  usageRoutes(context)
-  checkoutRoutes(context)
-  supportRoutes(context)
-
-  const app = express()
-  app.disable('x-powered-by').disable('etag').set('query parser', 'simple')
-  app.use(auth.metadata())
-  app.use((_req, res, next) => {
-    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
-    next()
-  })
-  app.use(context.router)
-  app.use(() => {
-    throw new Problem('not_found', 'There is no such path.')
-  })
-  app.use(toProblem)
-  app.use(answerErrors(onFault))
-  return { app, routes: context.router.routes, sockets: createChatSockets(guard, context, options.chat) }
-}
-
-function answerErrors(onFault: AgentApiOptions['onFault']): ErrorRequestHandler {
-  return (error, _req, res, _next) => {
-    const known = error instanceof Problem
-    if (!known) onFault?.(error)
-    if (res.headersSent) {
-      res.destroy()
-      return
-    }
-    const body = known
-      ? { error: error.code, error_description: error.message }
-      : { error: 'server_error', error_description: 'The request could not be answered.' }
-    res.status(known ? error.status : 500).json(body)
-  }
+  return { ...api, sockets: createChatSockets(guard, shared, options.chat) }
 }

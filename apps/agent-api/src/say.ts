@@ -1,10 +1,10 @@
 import type { Principal } from '@countersign/tokens'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import { builtInAgents } from './agents.ts'
 import { type Conversation, extend } from './conversations.ts'
 import { respond, responderName } from './local-responder.ts'
 import { ownerOf } from './owned-store.ts'
-import { Problem } from './problem.ts'
 import { findAgent } from './routes/agents.ts'
 import type { Context } from './routes/context.ts'
 

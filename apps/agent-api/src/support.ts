@@ -1,6 +1,6 @@
 import { createTokenExchanger, isTokenSourceError } from '@countersign/token-source'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
-import { Problem } from './problem.ts'
 
 /** Characters of what a customer may say to support. */
 export const longestNote = 500

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
-import { Problem } from './problem.ts'
 
 /** A function of its input and nothing else: no file, no network, no state. */
 interface Tool {

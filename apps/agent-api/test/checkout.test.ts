@@ -1,6 +1,6 @@
+import { ConfigError, Problem } from '@countersign-apps/kit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ConfigError, readConfig } from '../src/config.ts'
-import { Problem } from '../src/problem.ts'
+import { readConfig } from '../src/config.ts'
 import { makeToken, startApi, type World } from './fixtures.ts'
 
 let api: World

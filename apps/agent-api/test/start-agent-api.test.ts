@@ -2,10 +2,12 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { simulateFeed } from '@countersign/revocation/testing'
 import { systemClock } from '@countersign/tokens'
+import { ConfigError, type RunningConsumer } from '@countersign-apps/kit'
+import { serve } from '@countersign-apps/kit/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ConfigError, readConfig } from '../src/config.ts'
-import { type RunningAgentApi, startAgentApi } from '../src/index.ts'
-import { jwks, makeToken, serve } from './fixtures.ts'
+import { readConfig } from '../src/config.ts'
+import { startAgentApi } from '../src/index.ts'
+import { jwks, makeToken } from './fixtures.ts'
 
 const ends: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -28,7 +30,7 @@ async function setUp() {
   const metadata = { issuer: issuer.origin, jwks_uri: `${issuer.origin}/jwks` }
   ends.push(issuer.close)
   const lines: string[] = []
-  const start = async (options = {}): Promise<RunningAgentApi> => {
+  const start = async (options = {}): Promise<RunningConsumer> => {
     const running = await startAgentApi({
       issuer: issuer.origin,
       port: 0,
@@ -54,7 +56,7 @@ describe('startAgentApi', () => {
       /countersign_token_verifications_total\{surface="http",result="ok",reason="none",alg="EdDSA"\} 1/,
     )
     expect(metrics).toMatch(/reason="malformed"/)
-    expect(lines.join('')).toContain('the agent API listens')
+    expect(lines.join('')).toContain('listens')
     expect(lines.join('')).not.toContain(token)
     expect(lines.join('')).not.toContain('nonsense')
   })

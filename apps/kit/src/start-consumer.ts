@@ -7,10 +7,12 @@ import {
   type Logger,
   type LogLevel,
   type Metrics,
+  type Reporter,
   startMetricsServer,
 } from '@countersign/observability'
 import { listen, type RequestHandler } from '@countersign/server'
 import { createTokenSource } from '@countersign/token-source'
+import { reportFeed } from './report-feed.ts'
 
 /** What every consumer of the fleet is started with. */
 export interface ConsumerStartOptions {
@@ -53,6 +55,8 @@ export interface ServiceContext<Scope extends string> {
   readonly guard: Guard<Scope>
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Callbacks for the events of the service's own parts. */
+  readonly report: Reporter
   /** Where it listens. */
   readonly url: string
   readonly server: Server
@@ -66,16 +70,18 @@ export interface ServiceContext<Scope extends string> {
 export interface ConsumerDefinition<Scope extends string> {
   readonly consumer: ConsumerLike<Scope>
   readonly usualPort: number
+  /** Whether sockets, and tokens that come over them, are counted as well. @default false */
+  readonly webSockets?: boolean
   make(context: ServiceContext<Scope>): RequestHandler | Promise<RequestHandler>
 }
 
 /** Starts a consumer: server, guard, logs and metrics, then its own routes. Nothing stays open if a part cannot start. */
 export async function startConsumer<Scope extends string>(
   options: ConsumerStartOptions,
-  { consumer, usualPort, make }: ConsumerDefinition<Scope>,
+  { consumer, usualPort, webSockets = false, make }: ConsumerDefinition<Scope>,
 ): Promise<RunningConsumer> {
   const { issuer, host = '127.0.0.1', port = usualPort, metricsPort } = options
-  const metrics = createMetrics()
+  const metrics = createMetrics(webSockets ? { surfaces: ['http', 'websocket'], webSockets } : {})
   const logger = createLogger({
     level: options.logLevel ?? 'info',
     base: { service: consumer.audience },
@@ -106,16 +112,22 @@ export async function startConsumer<Scope extends string>(
       consumer,
       resource: options.resource ?? resourceOf(consumer, url),
       jwks: { onEvent: report.jwks, ...options.jwks },
-      ...(source === undefined ? {} : { feed: { ack: (asked) => source.getToken(asked) } }),
+      feed: {
+        onEvent: reportFeed(logger),
+        ...(source === undefined ? {} : { ack: (asked) => source.getToken(asked) }),
+      },
       onEvent: report.guard,
       ...(options.revocations === 'off' ? { revocations: false } : {}),
     })
     parts.push(guard)
+    // From now on, not from the first request on.
+    void guard.whenReady()
     const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
     handler = await make({
       guard,
       logger,
       metrics,
+      report,
       url,
       server,
       onClose: (part) => parts.push(part),

@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDataDir, resolveConfig, startTokenService } from '@countersign/server'
-import { type RunningAgentApi, startAgentApi } from '@countersign-apps/agent-api'
+import { startAgentApi } from '@countersign-apps/agent-api'
+import type { RunningConsumer } from '@countersign-apps/kit'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import type { ProbeAccounts } from '../src/index.ts'
 
@@ -17,7 +18,7 @@ export interface TestFleet {
   /** Everything that must be nowhere but here. */
   readonly secrets: readonly string[]
   /** Another agent-api of the same fleet: `deaf` does not follow revocations, `lax` knows of no side effects. */
-  startAgentApi(fault?: 'deaf' | 'lax'): Promise<RunningAgentApi>
+  startAgentApi(fault?: 'deaf' | 'lax'): Promise<RunningConsumer>
   /** How many sessions of the probe's person live on. */
   sessions(): Promise<number>
   endSessions(): Promise<void>
@@ -67,7 +68,7 @@ export async function startTestFleet(): Promise<TestFleet> {
     synthetic: true,
   })
   const own = { id: client.id, secret: secret ?? '' }
-  const apis: RunningAgentApi[] = []
+  const apis: RunningConsumer[] = []
   const open = async () => {
     const all = (await service?.issuer.sessions.list('probe', { limit: 1000 })) ?? []
     return all.filter(({ endedAt }) => endedAt === null)

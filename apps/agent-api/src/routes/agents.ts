@@ -1,8 +1,7 @@
+import { jsonBody, Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import { type Agent, builtInAgents } from '../agents.ts'
-import { jsonBody } from '../json-body.ts'
 import { ownerOf } from '../owned-store.ts'
-import { Problem } from '../problem.ts'
 import type { Context } from './context.ts'
 
 const newAgent = z.strictObject({
@@ -19,7 +18,7 @@ export function agentRoutes({ router, auth, agents, newId }: Context): void {
     res.json(findAgent(agents, ownerOf(auth.principal(req)), String(req.params.id)))
   })
 
-  router.post('/agents', 'agents:write', ...jsonBody, (req, res) => {
+  router.post('/agents', 'agents:write', ...jsonBody(), (req, res) => {
     const agent: Agent = { id: newId(), ...Problem.parse(newAgent, req.body) }
     if (!agents.add(ownerOf(auth.principal(req)), agent)) {
       throw new Problem('limit_reached', 'You have as many agents as one may have.')

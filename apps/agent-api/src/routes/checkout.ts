@@ -1,7 +1,6 @@
+import { jsonBody, Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
 import { plans } from '../checkout.ts'
-import { jsonBody } from '../json-body.ts'
-import { Problem } from '../problem.ts'
 import type { Context } from './context.ts'
 
 const order = z.strictObject({
@@ -10,7 +9,7 @@ const order = z.strictObject({
 })
 
 export function checkoutRoutes({ router, checkout }: Context): void {
-  router.post('/checkout', 'jobs:run', ...jsonBody, async (req, res) => {
+  router.post('/checkout', 'jobs:run', ...jsonBody(), async (req, res) => {
     const wanted = Problem.parse(order, req.body)
     // The guard admitted exactly one token, from this header.
     const token = req.get('authorization')?.slice('Bearer '.length).trim() ?? ''

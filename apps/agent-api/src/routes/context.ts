@@ -1,4 +1,4 @@
-import type { AuthRouter, ExpressAuth } from '@countersign/express'
+import type { RouteContext } from '@countersign-apps/kit'
 import type { Agent } from '../agents.ts'
 import type { Checkout } from '../checkout.ts'
 import type { Conversation } from '../conversations.ts'
@@ -8,9 +8,7 @@ import type { Support } from '../support.ts'
 import type { UsageLog } from '../usage-log.ts'
 
 /** What the routes share. */
-export interface Context {
-  readonly auth: ExpressAuth<Scope>
-  readonly router: AuthRouter<Scope>
+export interface Shared {
   readonly agents: OwnedStore<Agent>
   readonly conversations: OwnedStore<Conversation>
   readonly usage: UsageLog
@@ -19,3 +17,5 @@ export interface Context {
   readonly clock: { now(): number }
   newId(): string
 }
+
+export type Context = Shared & RouteContext<Scope>

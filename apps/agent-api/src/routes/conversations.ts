@@ -1,6 +1,6 @@
+import { Problem } from '@countersign-apps/kit'
 import type { Conversation } from '../conversations.ts'
 import { ownerOf } from '../owned-store.ts'
-import { Problem } from '../problem.ts'
 import type { Context } from './context.ts'
 
 export function conversationRoutes({ router, auth, conversations }: Context): void {

@@ -1,6 +1,5 @@
+import { jsonBody, Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
-import { jsonBody } from '../json-body.ts'
-import { Problem } from '../problem.ts'
 import { longestNote } from '../support.ts'
 import type { Context } from './context.ts'
 
@@ -8,7 +7,7 @@ const request = z.strictObject({ note: z.string().max(longestNote).default('') }
 
 export function supportRoutes({ router, support }: Context): void {
   // Who may read their conversations may let support read them, for as long as this token lives.
-  router.post('/support', 'conversations:read', ...jsonBody, async (req, res) => {
+  router.post('/support', 'conversations:read', ...jsonBody(), async (req, res) => {
     const { note } = Problem.parse(request, req.body)
     // The guard admitted exactly one token, from this header.
     const token = req.get('authorization')?.slice('Bearer '.length).trim() ?? ''

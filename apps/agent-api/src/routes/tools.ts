@@ -1,4 +1,4 @@
-import { jsonBody } from '../json-body.ts'
+import { jsonBody } from '@countersign-apps/kit'
 import { listTools, runTool } from '../tools.ts'
 import type { Context } from './context.ts'
 
@@ -7,7 +7,7 @@ export function toolRoutes({ router }: Context): void {
     res.json({ tools: listTools() })
   })
 
-  router.post('/tools/:name', 'tools:run', ...jsonBody, (req, res) => {
+  router.post('/tools/:name', 'tools:run', ...jsonBody(), (req, res) => {
     res.json({ result: runTool(String(req.params.name), req.body) })
   })
 }

@@ -1,6 +1,6 @@
 import type { Principal } from '@countersign/tokens'
+import { Problem } from '@countersign-apps/kit'
 import { z } from 'zod'
-import { Problem } from '../problem.ts'
 import type { Context } from './context.ts'
 
 const whole = z
