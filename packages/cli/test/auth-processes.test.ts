@@ -9,7 +9,7 @@ import { systemClock } from '@countersign/tokens'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { withFileLock } from '../src/session/file-lock.ts'
 import { findFreePort } from './free-port.ts'
-import { type RunningService, runService } from './running-service.ts'
+import { password, type RunningService, runService } from './running-service.ts'
 
 const main = new URL('../dist/main.js', import.meta.url).pathname
 
@@ -84,13 +84,14 @@ interface Started {
   stderr(): string
 }
 
-function start(argv: readonly string[]): Started {
+function start(argv: readonly string[], input = ''): Started {
   const child = spawn(process.execPath, [main, ...argv], {
     cwd: service.folder,
     env: { PATH: process.env.PATH, COUNTERSIGN_HOME: service.home },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   })
   children.add(child)
+  child.stdin.on('error', () => {}).end(input)
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
@@ -103,6 +104,16 @@ function start(argv: readonly string[]): Started {
 }
 
 describe('processes that share a session', () => {
+  it('that begin it at once, where there was nothing, leave one, and end the others at the service', async () => {
+    const lives = async () => (await service.recorded('session.open')) - (await service.recorded('session.end'))
+    const before = await lives()
+    const login = ['auth', 'login', '--issuer', service.issuer]
+    const all = [1, 2, 3].map(() => start(login, `ada\n${password}\n`))
+    for (const { code } of await Promise.all(all.map(({ ended }) => ended))) expect(code).toBe(0)
+    expect(await lives()).toBe(before + 1)
+    expect((await start(['auth', 'status']).ended).code).toBe(0)
+  })
+
   it('refresh it once between them', async () => {
     // By the time of whoever signs in, the token has all but ended.
     await service.signIn([], { clock: { ...systemClock, now: () => systemClock.now() - 560 } })
