@@ -24,7 +24,7 @@ export function queryContext(
   setting: Setting,
   principal: OrgPrincipal | UserPrincipal,
   known: Known,
-) {
+): object {
   const { meta, runQuery } = ctx
   return {
     meta,
@@ -35,7 +35,11 @@ export function queryContext(
   }
 }
 
-export function unsafeReader(ctx: RawQueryContext, { emit }: Setting, { user, organization }: Known) {
+export function unsafeReader(
+  ctx: RawQueryContext,
+  { emit }: Setting,
+  { user, organization }: Known,
+): (reason: string) => Promise<RawQueryContext['db']> {
   return async (reason: string) => {
     emit({
       type: 'unsafe_db',
@@ -53,7 +57,7 @@ export function mutationContext(
   principal: OrgPrincipal | UserPrincipal,
   known: Known,
   effects: Effects,
-) {
+): object {
   const { meta, runQuery, auth } = ctx
   return {
     meta,

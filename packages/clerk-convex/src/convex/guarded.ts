@@ -24,6 +24,8 @@ import { isRecent } from './step-up.ts'
 
 type Args = Readonly<Record<string, unknown>>
 type Handler = (ctx: object, args: Args) => unknown
+/** A handler as Convex registers it. */
+type Registrable<Context> = (ctx: Context, given: Args) => Promise<unknown>
 
 /** One function: what it asks, and what it does. */
 export interface Guarded {
@@ -34,7 +36,10 @@ export interface Guarded {
   readonly isInternal: boolean
 }
 
-export function guardedQuery({ card, gate, handler, isInternal }: Guarded, setting: Setting) {
+export function guardedQuery(
+  { card, gate, handler, isInternal }: Guarded,
+  setting: Setting,
+): Registrable<RawQueryContext> {
   return async (ctx: RawQueryContext, given: Args): Promise<unknown> => {
     const { args, explicit } = split(given, isInternal)
     const outcome = await admit(ctx, card, { args, explicit }, setting)
@@ -55,7 +60,10 @@ export function guardedQuery({ card, gate, handler, isInternal }: Guarded, setti
   }
 }
 
-export function guardedMutation({ card, gate, handler, isInternal }: Guarded, setting: Setting) {
+export function guardedMutation(
+  { card, gate, handler, isInternal }: Guarded,
+  setting: Setting,
+): Registrable<RawMutationContext> {
   return async (ctx: RawMutationContext, given: Args): Promise<unknown> => {
     const { args, explicit } = split(given, isInternal)
     const action = gate.audit ?? gate.permission ?? (await ctx.meta.getFunctionMetadata()).name
@@ -103,7 +111,10 @@ export interface Passed {
   principal: (Omit<OrgPrincipal, 'permissions'> | UserPrincipal) & { readonly permissions: readonly string[] }
 }
 
-export function guardedAction({ card, gate, handler, isInternal }: Guarded, setting: Setting) {
+export function guardedAction(
+  { card, gate, handler, isInternal }: Guarded,
+  setting: Setting,
+): Registrable<GenericActionCtx<GenericDataModel>> {
   const gateOfApp = makeFunctionReference<'mutation', { call: GateCall }, Passed | Denied>(`${setting.module}:gate`)
   return async (ctx: GenericActionCtx<GenericDataModel>, given: Args): Promise<unknown> => {
     const { args, explicit } = split(given, isInternal)
@@ -126,7 +137,9 @@ export function guardedAction({ card, gate, handler, isInternal }: Guarded, sett
 }
 
 /** The body of the mutation that decides for actions: its row is committed before the action begins. */
-export function gateForActions(setting: Setting) {
+export function gateForActions(
+  setting: Setting,
+): (ctx: RawMutationContext, args: { readonly call: GateCall }) => Promise<Passed | Denied> {
   return async (ctx: RawMutationContext, { call }: { readonly call: GateCall }): Promise<Passed | Denied> => {
     const outcome = await passGate(ctx, call, setting)
     if (!('principal' in outcome)) return denied(outcome.reason)
