@@ -99,6 +99,16 @@ describe('refused by both', () => {
   }
 })
 
+it("a token that only Clerk's own verifier refuses is refused: it is asked as well", async () => {
+  const token = world.clerk.token(world.sessionId, { header: { typ: 'application/JWT' } })
+  expect(await clerkSays(token)).toBe('refused')
+  const refusal = await world
+    .verifier()
+    .verify(token)
+    .catch((error: unknown) => error)
+  expect(refusal).toMatchObject({ code: 'bad_claims', message: expect.stringContaining("Clerk's own verifier") })
+})
+
 describe("Clerk's fail-opens, closed", () => {
   it('no `aud` while an audience is asked for: Clerk accepts, we refuse', async () => {
     const token = world.clerk.token(world.sessionId)
