@@ -15,7 +15,10 @@ export interface TokenForOptions {
 export interface Call<Native, Target extends string = never, P extends Principal | undefined = Principal> {
   /** Whom the call speaks for; `undefined` only for what is public. */
   readonly principal: P
-  /** Aborts when the caller cancels or hangs up, and when its token expires or is revoked. */
+  /**
+   * Aborts when the caller cancels, when its token expires or is revoked, and when it hangs up; not at that where it has a
+   * session, with which it may come back.
+   */
   readonly signal: AbortSignal
   /** Of the caller's `traceparent` (W3C Trace Context): 32 hexadecimal digits. */
   readonly traceId: string | undefined

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import {
   Client,
@@ -235,6 +236,24 @@ describe('the client of SDK v2', () => {
     expect(events.filter(({ type }) => type === 'ended')).toMatchObject([{ caller: { subject: 'ada' } }])
   })
 
+  it('cancels what it hung up on', async () => {
+    await withServer('v2', {}, async (url) => {
+      seen.length = 0
+      const hangUp = new AbortController()
+      const headers = { ...headersFor('tools/call', 'wait'), authorization: `Bearer ${makeToken()}` }
+      const waiting = fetch(url, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+        body: JSON.stringify(modern(call('wait'))),
+        signal: hangUp.signal,
+      })
+      await waiting
+      hangUp.abort()
+      const signal = seen[0] as AbortSignal
+      if (!signal.aborted) await once(signal, 'abort')
+    })
+  })
+
   it('is told to get another token when its own was revoked before the answer came', async () => {
     const revocations = makeRevocations()
     let isAsked = (): void => {}
@@ -354,10 +373,23 @@ describe('the client of SDK v1', () => {
           }),
         )
         const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+        // A call that nobody waits for any more goes on in a session, until the token ends.
+        seen.length = 0
+        const hangUp = new AbortController()
+        const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+        const waiting = fetch(url, {
+          ...{ method: 'POST', body: JSON.stringify(call('wait')), signal: hangUp.signal },
+          headers: { ...session, ...bearer('ada'), ...accept },
+        })
+        await waiting
+        hangUp.abort()
+        const signal = seen[0] as AbortSignal
         const stream = await fetch(url, { headers: { ...session, ...bearer('ada'), accept: 'text/event-stream' } })
         expect(stream.status).toBe(200)
+        const wasAborted = signal.aborted
         revocations.revoke('ada')
         expect(await stream.text()).toBe('')
+        expect([wasAborted, signal.aborted]).toEqual([false, true])
         expect(
           (await fetch(url, { headers: { ...session, ...bearer('ada'), accept: 'text/event-stream' } })).status,
         ).toBe(401)

@@ -57,6 +57,8 @@ export interface Ticket {
   /** Aborts when the caller hangs up, or its token ends. */
   readonly signal: AbortSignal | undefined
   readonly traceId: string | undefined
+  /** Has the token watched for as long as the work takes, also when nobody waits for the answer any more. */
+  readonly whileRunning?: (work: Promise<unknown>) => void
 }
 
 /** What a handler gets. Two signals are joined only for who asks. */

@@ -44,7 +44,7 @@ export function createDoor({ guard, rules, exchanges, report }: DoorOptions): Do
   const ask = async (credentials: Credentials, scopes: readonly string[]): Promise<Decision> => {
     const asked = { ...credentials, scopes, surface: 'mcp' }
     const decision = guard.admitNow?.(asked) ?? (await guard.admit(asked))
-    if (!decision.admitted || hasOneAudience(decision.principal)) return decision
+    if (decision.principal === undefined || hasOneAudience(decision.principal)) return decision
     // A profile for a foreign issuer may let a token for several servers through: any of them could use it here.
     return { admitted: false, code: 'wrong_audience' }
   }

@@ -44,7 +44,9 @@ function guarded<Server, Context>({ sdk, core, ticketOf }: Fitting<Server, Conte
   return (args, context) => {
     const ticket = ticketOf(context)
     if (!core.door.mayUse(ticket.caller, entry)) throw sdk.notAllowed()
-    return handler(...args, makeCall(ticket, context, sdk.signalOf(context)))
+    const result = handler(...args, makeCall(ticket, context, sdk.signalOf(context)))
+    if (result instanceof Promise) ticket.whileRunning?.(result)
+    return result
   }
 }
 

@@ -26,6 +26,9 @@ export interface Admitted extends Ticket {
   readonly operations: readonly Operation[]
   readonly header: (name: string) => string | undefined
   readonly signal: AbortSignal
+  /** Aborts when the token ends, whether or not anybody still waits for the answer. */
+  readonly tokenEnded: AbortSignal
+  readonly whileRunning: (work: Promise<unknown>) => void
   /** Reports a refusal that only the SDK's part can see. */
   readonly refuse: (reason: McpRefusal) => void
 }
@@ -187,6 +190,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     { caller, ...about }: Pick<Admitted, 'caller' | 'traceId' | 'body' | 'operations'>,
   ): Promise<Answer> => {
     const ending = new AbortController()
+    const tokenEnding = new AbortController()
     const hangUp = (): void => ending.abort()
     let code: Denial['code'] | undefined
     const { principal } = caller
@@ -196,10 +200,20 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         : guard.watch(principal, ({ reason }) => {
             code = reason === 'stale' ? 'revocations_stale' : reason
             report?.({ type: 'ended', transport: 'http', reason, caller: identityOf(principal) })
+            tokenEnding.abort()
             ending.abort()
           })
+    let holders = 1
+    const letGo = (): void => {
+      holders -= 1
+      if (holders === 0) unwatch()
+    }
+    const whileRunning = (work: Promise<unknown>): void => {
+      holders += 1
+      work.then(letGo, letGo)
+    }
     const release = (): void => {
-      unwatch()
+      letGo()
       incoming.signal.removeEventListener('abort', hangUp)
     }
     if (incoming.signal.aborted) ending.abort()
@@ -209,6 +223,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       const { header } = incoming
       const response = await backend.handle({
         ...about,
+        tokenEnded: tokenEnding.signal,
+        whileRunning,
         caller,
         signal,
         header,

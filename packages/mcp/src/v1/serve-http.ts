@@ -37,7 +37,7 @@ export async function serveHttp(core: Core, factory: Factory, options: HttpOptio
 interface Serving {
   prepared: Prepared | undefined
   make(entries: readonly Entry[]): McpServer
-  handle(transport: Transport, admitted: Admitted): Promise<Response>
+  handle(transport: Transport, admitted: Admitted, ticket: Ticket): Promise<Response>
 }
 
 function createServing(core: Core, factory: Factory): Serving {
@@ -61,9 +61,9 @@ function createServing(core: Core, factory: Factory): Serving {
       delete server.server.fallbackRequestHandler
       return server
     },
-    handle(transport, admitted) {
+    handle(transport, admitted, ticket) {
       const authInfo = authInfoOf(admitted)
-      tickets.set(authInfo, admitted)
+      tickets.set(authInfo, ticket)
       return transport.handleRequest(admitted.request, { authInfo, parsedBody: admitted.body })
     },
   }
@@ -97,7 +97,7 @@ function withoutSessions(serving: Serving, { report }: Core): Backend {
         server.close().catch((cause: unknown) => report?.({ type: 'fault', transport: 'http', cause }))
       }
       await server.connect(transport as never)
-      return endingWith(await serving.handle(transport, admitted), admitted.signal, over)
+      return endingWith(await serving.handle(transport, admitted, admitted), admitted.signal, over)
     },
     async close() {
       await Promise.all([...open].map((server) => server.close()))
@@ -128,7 +128,7 @@ function withSessions(serving: Serving, core: Core, options: SessionOptions): Ba
       onsessionclosed: (id) => sessions.drop(id),
     })
     await server.connect(transport as never)
-    const response = await serving.handle(transport, admitted)
+    const response = await serving.handle(transport, admitted, admitted)
     if (transport.sessionId === undefined) await server.close()
     return response
   }
@@ -137,7 +137,10 @@ function withSessions(serving: Serving, core: Core, options: SessionOptions): Ba
     sessions.use(session)
     const undeclared = undeclaredAnswer(admitted)
     if (undeclared !== undefined) return undeclared
-    const response = await serving.handle(session.server.transport, admitted)
+    // Who has a session may lose a connection and come back: that cancels nothing (2025-11-25, Transports).
+    const { caller, traceId, tokenEnded: signal, whileRunning } = admitted
+    const ticket = { caller, traceId, signal, whileRunning }
+    const response = await serving.handle(session.server.transport, admitted, ticket)
     if (admitted.request.method === 'GET' && response.ok) {
       session.streams += 1
       admitted.signal.addEventListener('abort', () => {
