@@ -4,18 +4,26 @@ import { createServer } from 'node:http'
 import { stripTypeScriptTypes } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
+import * as dpop from '../src/dpop.ts'
 import * as tokens from '../src/index.ts'
 import * as jwks from '../src/jwks.ts'
 import { ed25519Key, goodClaims } from './support/issuer.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-const [example = '', foreign = ''] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code)
+const [example = '', foreign = '', possession = ''] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
+  ([, code = '']) => code,
+)
 
 /** Runs an example with its imports handed in, and returns what it logged. */
-async function run(code: string, origin: string, token: string): Promise<unknown[][]> {
+async function run(
+  code: string,
+  origin: string,
+  token: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<unknown[][]> {
   const logged: unknown[][] = []
   const log = (...parts: unknown[]): void => void logged.push(parts)
-  const scope = { ...tokens, ...jwks, token, console: { log, warn: log } }
+  const scope = { ...tokens, ...jwks, ...dpop, ...more, token, console: { log, warn: log } }
   const body = code.replace(/^import .*$/gm, '').replaceAll('https://auth.example.com', origin)
   const program = new Function(...Object.keys(scope), `return (async () => {${stripTypeScriptTypes(body)}})()`)
   await program(...Object.values(scope))
@@ -40,6 +48,21 @@ it('has examples that do what they say', async () => {
     server.closeAllConnections()
     server.close()
   }
+})
+
+it('has an example of proofs, in which only the bound key gets through', async () => {
+  const privateJwk = await dpop.generateDpopKey()
+  const { thumbprint } = await dpop.importDpopKey(privateJwk)
+  const given = (confirmationKey: string): object => ({
+    privateJwk,
+    accessToken: 'a.b.c',
+    principal: { confirmationKey },
+  })
+  expect(await run(possession, '', '', { ...given(thumbprint) })).toEqual([])
+  const foreign = await dpop.importDpopKey(await dpop.generateDpopKey())
+  expect(await run(possession, '', '', { ...given(foreign.thumbprint) })).toEqual([
+    ['proof_wrong_key', dpop.proofRemedies.proof_wrong_key],
+  ])
 })
 
 it('names every profile and every option', () => {
