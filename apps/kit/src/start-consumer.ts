@@ -72,16 +72,18 @@ export interface ConsumerDefinition<Scope extends string> {
   readonly usualPort: number
   /** Whether sockets, and tokens that come over them, are counted as well. @default false */
   readonly webSockets?: boolean
+  /** How its other adapters name themselves, for tokens to be counted by. @default none */
+  readonly surfaces?: readonly string[]
   make(context: ServiceContext<Scope>): RequestHandler | Promise<RequestHandler>
 }
 
 /** Starts a consumer: server, guard, logs and metrics, then its own routes. Nothing stays open if a part cannot start. */
 export async function startConsumer<Scope extends string>(
   options: ConsumerStartOptions,
-  { consumer, usualPort, webSockets = false, make }: ConsumerDefinition<Scope>,
+  { consumer, usualPort, webSockets = false, surfaces = [], make }: ConsumerDefinition<Scope>,
 ): Promise<RunningConsumer> {
   const { issuer, host = '127.0.0.1', port = usualPort, metricsPort } = options
-  const metrics = createMetrics(webSockets ? { surfaces: ['http', 'websocket'], webSockets } : {})
+  const metrics = createMetrics({ surfaces: ['http', ...(webSockets ? ['websocket'] : []), ...surfaces], webSockets })
   const logger = createLogger({
     level: options.logLevel ?? 'info',
     base: { service: consumer.audience },

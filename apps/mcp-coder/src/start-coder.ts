@@ -20,6 +20,7 @@ export async function startCoder(options: CoderOptions): Promise<RunningCoder> {
     const running = await startConsumer(options, {
       consumer,
       usualPort: 4616,
+      surfaces: ['mcp'],
       async make({ guard, logger, url, onFault, beforeClose }) {
         const { tools, noCommands } = opened
         if (noCommands !== undefined) logger.warn('there is no command tool', { reason: noCommands })

@@ -139,6 +139,15 @@ describe('the coder over HTTP', () => {
     expect(JSON.stringify(lines)).not.toContain(token)
   })
 
+  it('counts its calls as such', async () => {
+    const { endpoint, metricsUrl = '' } = await start({ metricsPort: 0 })
+    await connect(endpoint, (await issuer.token()).token)
+    await expect(connect(endpoint, 'no.such.token')).rejects.toThrow()
+    const metrics = await (await fetch(metricsUrl)).text()
+    expect(metrics).toMatch(/surface="mcp",result="ok"/)
+    expect(metrics).toMatch(/surface="mcp",result="denied",reason="malformed"/)
+  })
+
   it('names no folder of its machine, whatever goes wrong', async () => {
     const workspaces = join(await scratch(), 'workspaces')
     const { endpoint } = await start({ workspaces })

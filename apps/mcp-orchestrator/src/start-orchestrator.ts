@@ -21,6 +21,7 @@ export function startOrchestrator(options: OrchestratorOptions): Promise<Running
   return startConsumer(options, {
     consumer,
     usualPort: 4615,
+    surfaces: ['mcp'],
     async make({ guard, logger, url: listensAt, onFault, onClose, beforeClose }) {
       const exchanges = createCoderExchange({ issuer, client })
       onClose(exchanges)

@@ -64,7 +64,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Runni
     base: { service: consumer.audience },
     ...(logDestination === undefined ? {} : { destination: logDestination }),
   })
-  const report = createReporter({ logger, metrics: createMetrics() })
+  const report = createReporter({ logger, metrics: createMetrics({ surfaces: ['http', 'mcp'] }) })
   const onFault = (error: unknown): void => logger.error('a request could not be answered', { error })
   const opened: (() => unknown)[] = []
   const close = async (): Promise<void> => {
