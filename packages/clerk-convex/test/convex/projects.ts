@@ -74,3 +74,22 @@ export const renameFor = auth.internalOrgMutation({
     return null
   },
 })
+
+/** The same list, and how many documents were read for it. */
+export const listCounted = auth.orgQuery({
+  args: {},
+  handler: async (ctx) => {
+    const before = (await ctx.meta.getTransactionMetrics()).documentsRead.used
+    const rows = await ctx.db.query('projects').collect()
+    return { rows: rows.length, read: (await ctx.meta.getTransactionMetrics()).documentsRead.used - before }
+  },
+})
+
+export const pageCounted = auth.orgQuery({
+  args: { most: v.number() },
+  handler: async (ctx, { most }) => {
+    const before = (await ctx.meta.getTransactionMetrics()).documentsRead.used
+    const { page: rows } = await ctx.db.query('projects').paginate({ numItems: most, cursor: null })
+    return { rows: rows.length, read: (await ctx.meta.getTransactionMetrics()).documentsRead.used - before }
+  },
+})
