@@ -42,7 +42,7 @@ export const agents: readonly Step<Fleet>[] = [
     },
   },
   {
-    name: 'the coder takes no token of its',
+    name: 'the coder refuses that token',
     async run({ addresses, kept }) {
       const answer = await callTool(addresses['mcp-coder'], kept.agentToken, 'list_files')
       expectThat(answer.status === 401, `the orchestrator's token got ${answer.status}`)
@@ -50,7 +50,7 @@ export const agents: readonly Step<Fleet>[] = [
     },
   },
   {
-    name: 'a task that takes more is not begun',
+    name: 'a task that takes more is refused',
     async run({ addresses, kept }) {
       const args = { goal: 'look', steps: [{ do: 'run', argv: ['ls'] }] }
       const answer = await callTool(addresses['mcp-orchestrator'], kept.agentToken, 'run_task', args)
