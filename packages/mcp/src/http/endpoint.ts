@@ -1,4 +1,4 @@
-import type { Decision, Guard } from '@countersign/guard'
+import type { Guard } from '@countersign/guard'
 import {
   challenge,
   metadataPath,
@@ -7,9 +7,8 @@ import {
   resourceMetadataUrl,
 } from '@countersign/guard/http'
 import type { CatalogueEntry } from '../access.ts'
-import { identityOf, type Ticket } from '../core/caller.ts'
 import type { Door } from '../core/door.ts'
-import { type Operation, readOperations } from '../core/operation.ts'
+import { readOperations } from '../core/operation.ts'
 import type { Registry } from '../core/registry.ts'
 import { traceIdOf } from '../core/trace-id.ts'
 import type { McpEvent, McpRefusal } from '../events.ts'
@@ -17,28 +16,7 @@ import { jsonAnswer, publicDocument, rpcCodes, rpcError } from './answers.ts'
 import type { BrowserRules } from './browser-rules.ts'
 import { catalogueAnswer } from './catalogue-page.ts'
 import { BodyFault, type Incoming } from './incoming.ts'
-
-/** An admitted request, as the SDK's part of the endpoint gets it. */
-export interface Admitted extends Ticket {
-  readonly request: Request
-  /** `undefined` for GET and DELETE. */
-  readonly body: unknown
-  readonly operations: readonly Operation[]
-  readonly header: (name: string) => string | undefined
-  readonly signal: AbortSignal
-  /** Aborts when the token ends, whether or not anybody still waits for the answer. */
-  readonly tokenEnded: AbortSignal
-  readonly whileRunning: (work: Promise<unknown>) => void
-  /** Reports a refusal that only the SDK's part can see. */
-  readonly refuse: (reason: McpRefusal) => void
-}
-
-/** The SDK's part. */
-export interface Backend {
-  readonly handle: (admitted: Admitted) => Promise<Response>
-  readonly methods: readonly string[]
-  readonly close: () => Promise<void>
-}
+import { type Answer, type Backend, createServing, type Denial } from './serving.ts'
 
 export interface EndpointOptions {
   readonly guard: Guard
@@ -63,22 +41,11 @@ export interface HttpSettings {
   readonly realm: string | undefined
 }
 
-/** An answer, and when it has to end before its time. */
-export interface Answer {
-  readonly response: Response
-  /** Aborts when the caller hangs up, and when the token behind it ends. */
-  readonly ended?: AbortSignal
-  /** Has to be called once the answer is through, however it ended. */
-  readonly release?: () => void
-}
-
 export interface Endpoint {
   /** `undefined`: the path is not the endpoint's. Never rejects: a fault is answered 500. */
   answer(incoming: Incoming): Promise<Answer | undefined>
   close(): Promise<void>
 }
-
-type Denial = Extract<Decision, { admitted: false }>
 
 export function createEndpoint(options: EndpointOptions): Endpoint {
   const { guard, door, registry, backend, browser, catalogue, settings, report } = options
@@ -184,66 +151,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     }
   }
 
-  /** Runs an admitted request; its stream, and the call itself, end with the token behind it. */
-  const serve = async (
-    incoming: Incoming,
-    { caller, ...about }: Pick<Admitted, 'caller' | 'traceId' | 'body' | 'operations'>,
-  ): Promise<Answer> => {
-    const ending = new AbortController()
-    const tokenEnding = new AbortController()
-    const hangUp = (): void => ending.abort()
-    let code: Denial['code'] | undefined
-    const { principal } = caller
-    const unwatch =
-      principal === undefined
-        ? () => {}
-        : guard.watch(principal, ({ reason }) => {
-            code = reason === 'stale' ? 'revocations_stale' : reason
-            report?.({ type: 'ended', transport: 'http', reason, caller: identityOf(principal) })
-            tokenEnding.abort()
-            ending.abort()
-          })
-    let holders = 1
-    const letGo = (): void => {
-      holders -= 1
-      if (holders === 0) unwatch()
-    }
-    const whileRunning = (work: Promise<unknown>): void => {
-      holders += 1
-      work.then(letGo, letGo)
-    }
-    const release = (): void => {
-      letGo()
-      incoming.signal.removeEventListener('abort', hangUp)
-    }
-    if (incoming.signal.aborted) ending.abort()
-    else incoming.signal.addEventListener('abort', hangUp, { once: true })
-    try {
-      const { signal } = ending
-      const { header } = incoming
-      const response = await backend.handle({
-        ...about,
-        tokenEnded: tokenEnding.signal,
-        whileRunning,
-        caller,
-        signal,
-        header,
-        refuse,
-        request: incoming.toRequest(signal),
-      })
-      if (code !== undefined) {
-        response.body?.cancel().catch(() => {})
-        release()
-        return { response: denied({ admitted: false, code }, []) }
-      }
-      if (isStream(response)) return { response, ended: signal, release }
-      release()
-      return { response }
-    } catch (cause) {
-      release()
-      throw cause
-    }
-  }
+  const serve = createServing({ guard, backend, report, refuse, denied })
 
   return {
     async answer(incoming) {
@@ -259,11 +167,6 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       await backend.close()
     },
   }
-}
-
-/** Anything else is whole when it is handed over. */
-export function isStream({ headers }: Response): boolean {
-  return headers.get('content-type')?.startsWith('text/event-stream') === true
 }
 
 /** What a browser page needs to read the answer; the origin was checked before. */

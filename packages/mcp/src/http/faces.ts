@@ -1,9 +1,10 @@
 import type { CatalogueEntry } from '../access.ts'
 import type { GuardedHttp } from '../options.ts'
 import { rpcCodes, rpcError } from './answers.ts'
-import type { Answer, Endpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import { endingWith, incomingOf } from './fetch-face.ts'
 import { incomingOfNode, writeAnswer } from './node-face.ts'
+import type { Answer } from './serving.ts'
 
 /** The endpoint for both kinds of servers. */
 export function facesOf(endpoint: Endpoint, catalogue: readonly CatalogueEntry[]): GuardedHttp {
