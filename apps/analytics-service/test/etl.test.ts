@@ -1,16 +1,13 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createTokenSource } from '@countersign/token-source'
-import { call, serve } from '@countersign-apps/kit/testing'
+import { call, serve, startProgram } from '@countersign-apps/kit/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openReportStore, runEtl, startAnalytics } from '../src/index.ts'
 import { startTestFleet, type TestFleet } from './fleet.ts'
 
-const main = fileURLToPath(new URL('../src/etl-main.ts', import.meta.url))
+const main = new URL('../src/etl-main.ts', import.meta.url)
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
@@ -74,8 +71,7 @@ describe('the ETL', () => {
   it('that is killed goes on behind what it loaded', async () => {
     const fleet = await setUp(2000)
     const file = join(fleet.folder, 'analytics.db')
-    const env = {
-      PATH: process.env.PATH,
+    const variables = {
       COUNTERSIGN_ISSUER: fleet.issuer,
       AGENT_API: fleet.agentApi.origin,
       ANALYTICS_DB: file,
@@ -84,11 +80,9 @@ describe('the ETL', () => {
       PAGE_SIZE: '25',
     }
     const run = () => {
-      const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-      ends.push(() => child.kill('SIGKILL'))
-      let printed = ''
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (printed += String(text)))
-      return { child, exit: once(child, 'close'), printed: () => printed }
+      const program = startProgram(main, { variables })
+      ends.push(() => program.child.kill('SIGKILL'))
+      return program
     }
     for (const dies of [7, 31]) {
       const { child, exit } = run()

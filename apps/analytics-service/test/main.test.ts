@@ -1,24 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { runProgram } from '@countersign-apps/kit/testing'
 import { expect, it } from 'vitest'
 
-async function run(file: string, variables: Record<string, string>, until?: string) {
-  const main = fileURLToPath(new URL(`../src/${file}`, import.meta.url))
-  const child = spawn(process.execPath, [main], { env: { PATH: process.env.PATH, ...variables }, stdio: 'pipe' })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      printed += String(text)
-      if (until !== undefined && printed.includes(until)) child.kill('SIGTERM')
-    })
-  }
-  const [code] = await once(child, 'close')
-  return { code, printed }
-}
+const run = (file: string, variables: Record<string, string>, until?: string) =>
+  runProgram(new URL(`../src/${file}`, import.meta.url), { variables, until })
 
 it('the service starts, and ends with 0 when told to', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-analytics-'))

@@ -3,7 +3,7 @@ import { createGuard } from '@countersign/guard'
 import { createTokenSource } from '@countersign/token-source'
 import { systemClock } from '@countersign/tokens'
 import { consumer as agentApiConsumer, createAgentApi, createCheckout } from '@countersign-apps/agent-api'
-import { serve } from '@countersign-apps/kit/testing'
+import { freePort, serve } from '@countersign-apps/kit/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createBilling } from '../src/create-billing.ts'
 import { startPaymentProvider } from '../src/index.ts'
@@ -12,7 +12,7 @@ import { openQueue } from '../src/queue.ts'
 import { type JobEvent, runNext } from '../src/run-jobs.ts'
 import { consumer } from '../src/scopes.ts'
 import { readSecret } from '../src/webhook-signature.ts'
-import { freePort, providerKey, startTestFleet, webhookSecret } from './fleet.ts'
+import { customersToken, providerKey, startTestFleet, webhookSecret } from './fleet.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -44,13 +44,13 @@ async function setUp() {
   ends.push(() => billing.close())
   const apiGuard = createGuard({ issuer, consumer: agentApiConsumer })
   ends.push(() => apiGuard.close())
-  const checkout = createCheckout({ issuer, client: fleet.agentApi, billing: billing.origin })
+  const checkout = createCheckout({ issuer, client: fleet.account('agent-api'), billing: billing.origin })
   ends.push(() => checkout.close())
   const api = await serve(createAgentApi({ guard: apiGuard, checkout }).app)
   ends.push(() => api.close())
   const source = createTokenSource({
     issuer,
-    client: fleet.worker,
+    client: fleet.account('billing-worker'),
     grant: { type: 'client_credentials', audience: 'billing-worker', scope: 'jobs:run' },
   })
   ends.push(() => source.close())
@@ -60,6 +60,7 @@ async function setUp() {
   await Promise.all([guard.whenReady(), apiGuard.whenReady()])
   return {
     ...fleet,
+    signIn: () => customersToken(fleet),
     clock,
     queue,
     events,
@@ -80,7 +81,7 @@ const claimsOf = (token: string | null | undefined) =>
 
 describe('a customer’s order', () => {
   it('is charged in the customer’s name and settled as the service itself, once', async () => {
-    const { buy, signIn, run, queue, startProvider, agentApi } = await setUp()
+    const { buy, signIn, run, queue, startProvider, account } = await setUp()
     const provider = await startProvider()
     const token = await signIn()
     const bought = await buy(token)
@@ -90,7 +91,7 @@ describe('a customer’s order', () => {
       aud: 'billing-worker',
       scope: 'jobs:run',
       sub: claimsOf(token).sub,
-      act: { sub: agentApi.id },
+      act: { sub: account('agent-api').id },
     })
     expect(await run()).toBe(true)
     await expect.poll(() => queue.get(id)?.state).toBe('settling')

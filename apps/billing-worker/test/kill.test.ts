@@ -1,17 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createTokenSource } from '@countersign/token-source'
 import { systemClock } from '@countersign/tokens'
-import { call } from '@countersign-apps/kit/testing'
+import { call, freePort, startProgram } from '@countersign-apps/kit/testing'
 import { afterEach, expect, it } from 'vitest'
 import { startPaymentProvider } from '../src/index.ts'
 import { openQueue } from '../src/queue.ts'
-import { freePort, providerKey, startTestFleet, webhookSecret } from './fleet.ts'
+import { providerKey, startTestFleet, webhookSecret } from './fleet.ts'
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const main = new URL('../src/main.ts', import.meta.url)
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
@@ -22,6 +19,7 @@ const jobs = 12
 it('a worker that is killed again and again loses no job and charges none twice', async () => {
   const fleet = await startTestFleet()
   ends.push(fleet.close)
+  const worker = fleet.account('billing-worker')
   const port = await freePort()
   const provider = await startPaymentProvider({
     port: 0,
@@ -56,41 +54,33 @@ it('a worker that is killed again and again loses no job and charges none twice'
   const database = join(fleet.folder, 'billing.db')
   const source = createTokenSource({
     issuer: fleet.issuer,
-    client: fleet.worker,
+    client: worker,
     grant: { type: 'client_credentials', audience: 'billing-worker', scope: 'jobs:run' },
   })
   ends.push(() => source.close())
   const token = await source.getToken()
   const queue = openQueue(database, systemClock)
   ends.push(() => queue.close())
-  const owner = JSON.stringify([fleet.issuer, fleet.worker.id])
+  const owner = JSON.stringify([fleet.issuer, worker.id])
   for (let index = 0; index < jobs; index += 1) {
     queue.add({ owner, order: `order-${index}`, amount: 900, currency: 'EUR', token, expires: Date.now() / 1000 + 600 })
   }
 
   const start = () => {
-    const child = spawn(process.execPath, [main], {
-      env: {
-        PATH: process.env.PATH,
+    const program = startProgram(main, {
+      variables: {
         COUNTERSIGN_ISSUER: fleet.issuer,
         PORT: String(port),
         BILLING_DB: database,
-        CLIENT_ID: fleet.worker.id,
-        CLIENT_SECRET: fleet.worker.secret,
+        CLIENT_ID: worker.id,
+        CLIENT_SECRET: worker.secret,
         PROVIDER_URL: `http://127.0.0.1:${address.port}`,
         PROVIDER_KEY: providerKey,
         WEBHOOK_SECRET: webhookSecret,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
     })
-    ends.push(() => child.kill('SIGKILL'))
-    let printed = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text) => {
-        printed += String(text)
-      })
-    }
-    return { child, exit: once(child, 'close'), printed: () => printed }
+    ends.push(() => program.child.kill('SIGKILL'))
+    return program
   }
   for (const dies of [2, 6]) {
     const { child, exit } = start()

@@ -1,22 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { runProgram } from '@countersign-apps/kit/testing'
 import { expect, it } from 'vitest'
 import { providerKey, webhookSecret } from './fleet.ts'
 
-async function run(file: string, variables: Record<string, string>, until?: string) {
-  const main = fileURLToPath(new URL(`../src/${file}`, import.meta.url))
-  const child = spawn(process.execPath, [main], { env: { PATH: process.env.PATH, ...variables }, stdio: 'pipe' })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      printed += String(text)
-      if (until !== undefined && printed.includes(until)) child.kill('SIGTERM')
-    })
-  }
-  const [code] = await once(child, 'close')
-  return { code, printed }
-}
+const run = (file: string, variables: Record<string, string>, until?: string) =>
+  runProgram(new URL(`../src/${file}`, import.meta.url), { variables, until })
 
 it('the worker names what is wrong with its variables, never their values, and ends with 2', async () => {
   const { code, printed } = await run('main.ts', { CLIENT_ID: 'x', CLIENT_SECRET: 'x', WEBHOOK_SECRET: 'needle' })

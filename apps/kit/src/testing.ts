@@ -1,4 +1,7 @@
 export { describeMessages } from './testing/describe-messages.ts'
 export { describeRoutes } from './testing/describe-routes.ts'
+export { freePort } from './testing/free-port.ts'
 export { testIssuer } from './testing/issuer-of-tests.ts'
+export { runProgram, type StartedProgram, startProgram } from './testing/run-program.ts'
 export { call, type Served, serve } from './testing/serve.ts'
+export { startTestTokenService, type TestTokenService, testPassword } from './testing/token-service-of-tests.ts'

@@ -1,15 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createDataDir, type RunningTokenService, resolveConfig, startTokenService } from '@countersign/server'
+import { readFile } from 'node:fs/promises'
+import type { RunningTokenService } from '@countersign/server'
 import { startAgentApi } from '@countersign-apps/agent-api'
-import { call } from '@countersign-apps/kit/testing'
+import { call, freePort, startTestTokenService, testPassword } from '@countersign-apps/kit/testing'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { type ConsoleStartOptions, startConsole } from '../src/index.ts'
 import { Visitor } from './fixtures.ts'
 
-export const password = 'correct horse battery'
+export const password = testPassword
 
 export interface AuditRecord {
   readonly action: string
@@ -38,44 +35,27 @@ export interface TestFleet {
   close(): Promise<void>
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
 export async function startTestFleet(options: Partial<ConsoleStartOptions> = {}): Promise<TestFleet> {
-  const folder = await mkdtemp(join(tmpdir(), 'countersign-console-'))
-  const [port, consolePort] = [await freePort(), await freePort()]
-  const issuer = `http://127.0.0.1:${port}`
-  const config = await resolveConfig(
-    { issuer, port, consumers, metrics: false, log: { level: 'silent' } },
-    { baseDir: folder, env: {} },
-  )
-  await createDataDir(config)
-  const service = await startTokenService(config)
-  const { users, clients } = service.issuer
-  const ids = new Map<string, string>()
-  const add = async (identifier: string, scopes: readonly string[] | null): Promise<void> => {
-    ids.set(identifier, (await users.add({ identifier, password, scopes })).id)
-  }
-  await add('ada', null)
-  await add('bob', null)
-  await add('olga', ['sessions:read', 'sessions:revoke', 'keys:read', 'help:answer'])
-  await add('reader', ['sessions:read'])
-  const browser = ['sign_in', 'refresh_token'] as const
-  await clients.add({ name: 'web', type: 'public', grants: browser, audiences: ['agent-api'] })
-  await clients.add({ name: 'support-console-app', type: 'public', grants: browser, audiences: ['support-console'] })
-  const grants = ['client_credentials', 'token_exchange'] as const
-  const account = async (name: string, audiences: readonly string[]) => {
-    const { client, secret } = await clients.add({ name, grants, audiences, scopes: ['conversations:read'] })
-    return { id: client.id, secret: secret ?? '' }
-  }
-  const own = await account('support-console', ['support-console', 'agent-api'])
-  const agent = await account('agent-api', ['agent-api', 'support-console'])
+  const browser = { type: 'public', grants: ['sign_in', 'refresh_token'] } as const
+  const service = { grants: ['client_credentials', 'token_exchange'], scopes: ['conversations:read'] } as const
+  const tokens = await startTestTokenService({
+    consumers,
+    users: [
+      { identifier: 'ada' },
+      { identifier: 'bob' },
+      { identifier: 'olga', scopes: ['sessions:read', 'sessions:revoke', 'keys:read', 'help:answer'] },
+      { identifier: 'reader', scopes: ['sessions:read'] },
+    ],
+    clients: [
+      { ...browser, name: 'web', audiences: ['agent-api'] },
+      { ...browser, name: 'support-console-app', audiences: ['support-console'] },
+      { ...service, name: 'support-console', audiences: ['support-console', 'agent-api'] },
+      { ...service, name: 'agent-api', audiences: ['agent-api', 'support-console'] },
+    ],
+  })
+  const { issuer, config } = tokens
+  const [own, agent] = [tokens.account('support-console'), tokens.account('agent-api')]
+  const consolePort = await freePort()
   const lines: string[] = []
   const logDestination = { write: (line: string) => lines.push(line) }
   const agentApi = await startAgentApi({
@@ -98,20 +78,15 @@ export async function startTestFleet(options: Partial<ConsoleStartOptions> = {})
   const apps = { 'agent-api': 'web', 'support-console': 'support-console-app' } as const
   return {
     issuer,
-    service,
+    service: tokens.service,
     agentApi: agentApi.url,
     console: running.url,
     account: own,
     lines,
-    ids,
+    ids: tokens.ids,
     call,
     visitor: () => new Visitor(running.url),
-    async signIn(name, audience) {
-      const body = { identifier: name, secret: password, client_id: apps[audience], audience }
-      const answer = await call(issuer, 'POST', '/auth/sign-in', { body })
-      if (answer.status !== 200) throw new Error(answer.text)
-      return answer.body.access_token
-    },
+    signIn: (identifier, audience) => tokens.signIn({ identifier, app: apps[audience], audience }),
     async audit() {
       const text = await readFile(config.auditFile, 'utf8')
       return text
@@ -122,8 +97,7 @@ export async function startTestFleet(options: Partial<ConsoleStartOptions> = {})
     async close() {
       await running.close()
       await agentApi.close()
-      await service.close()
-      await rm(folder, { recursive: true })
+      await tokens.close()
     },
   }
 }

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createDataDir, loadConfig } from '@countersign/server'
+import { runProgram } from '@countersign-apps/kit/testing'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
@@ -14,19 +12,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-async function run(variables: Record<string, string>, until?: string) {
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-  const env = { PATH: process.env.PATH, ...variables }
-  const child = spawn(process.execPath, [main], { env, cwd: folder, stdio: 'pipe' })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      printed += String(text)
-      if (until !== undefined && printed.includes(until)) child.kill('SIGTERM')
-    })
-  }
-  const [code] = await once(child, 'close')
-  return { code, printed }
+const run = (variables: Record<string, string>, until?: string) => {
+  const main = new URL('../src/main.ts', import.meta.url)
+  return runProgram(main, { variables, cwd: folder, until })
 }
 
 const account = { CLIENT_ID: 'support-console', CLIENT_SECRET: 'needle' }

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { runProgram } from '@countersign-apps/kit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { phases } from '../src/failure.ts'
 import { startTestFleet, type TestFleet } from './fleet.ts'
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const main = new URL('../src/main.ts', import.meta.url)
 
 let fleet: TestFleet
 beforeAll(async () => {
@@ -14,19 +12,7 @@ beforeAll(async () => {
 afterAll(() => fleet.close())
 
 async function run(args: readonly string[], variables: Record<string, string> = {}, until?: string) {
-  const child = spawn(process.execPath, [main, ...args], {
-    env: { PATH: process.env.PATH, ...variables },
-    stdio: 'pipe',
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (text) => {
-    stdout += String(text)
-    if (until !== undefined && stdout.includes(until)) child.kill('SIGTERM')
-  })
-  child.stderr.on('data', (text) => {
-    stderr += String(text)
-  })
-  const [code] = await once(child, 'close')
+  const { code, stdout, stderr } = await runProgram(main, { args, variables, until })
   for (const secret of [...fleet.secrets, 'eyJ']) expect(stdout + stderr).not.toContain(secret)
   return { code, stdout, stderr }
 }
