@@ -123,10 +123,10 @@ it('status: degraded while Clerk is down, unavailable when that leaves nothing t
   expect(await ask()).toBe('signed-in')
   clerk.setOutage('drop')
   await clock.pass(300)
-  expect(await ask()).toBe('degraded')
+  await expect.poll(ask).toBe('degraded')
   clerk.setOutage(undefined)
   await clock.pass(60)
-  expect(await ask()).toBe('signed-in')
+  await expect.poll(ask).toBe('signed-in')
 })
 
 it('status: a fault of our own stays a fault', async () => {

@@ -11,7 +11,8 @@ async function revocationWorld() {
   const guard = createGuard({ verifier: world.verifier({ keys: clerk.jwks }), revocations })
   atEnd(() => guard.close())
   const webhooks = clerkWebhooks({ signingSecrets: [clerk.webhookSecret], ledger: memoryWebhookLedger() })
-  const later = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+  const base = Math.floor(Date.now() / 1000)
+  const later = (seconds: number) => base + seconds
   return {
     ...world,
     guard,
