@@ -18,9 +18,9 @@ export function readFrame(text: string, maxDepth: number): ReadFrame | undefined
   } catch {
     return undefined
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || !isShapely(text, maxDepth)) {
-    return undefined
-  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined
+  // Two members of one name are read differently by different parsers, so that such a frame has no meaning.
+  if (countMembers(text, maxDepth) !== Object.keys(parsed).length) return undefined
   const members = parsed as Readonly<Record<string, unknown>>
   const { type, id } = members
   if (!isName(type) || !(id === undefined || isName(id))) return undefined
@@ -32,43 +32,36 @@ function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= maxNameLength
 }
 
-/** Two members of one name are read differently by different parsers, so that such a frame has no meaning. */
-function isShapely(json: string, maxDepth: number): boolean {
-  const names: string[] = []
+/** How many members are written down in the outermost object of well-formed JSON; −1 where it is nested deeper. */
+function countMembers(json: string, maxDepth: number): number {
   const isEscaped = json.includes('\\')
+  let count = 0
   let depth = 0
-  let expectsName = false
   for (let index = 0; index < json.length; index += 1) {
     switch (json.charCodeAt(index)) {
-      case quote: {
-        const start = index
+      case quote:
         index = isEscaped ? endOfString(json, index) : json.indexOf('"', index + 1)
-        if (depth !== 1 || !expectsName) break
-        names.push(nameOf(json.slice(start, index + 1)))
-        expectsName = false
         break
-      }
+      case colon:
+        if (depth === 1) count += 1
+        break
       case openBrace:
       case openBracket:
         depth += 1
-        if (depth > maxDepth) return false
-        if (depth === 1) expectsName = true
+        if (depth > maxDepth) return -1
         break
       case closeBrace:
       case closeBracket:
         depth -= 1
         break
-      case comma:
-        if (depth === 1) expectsName = true
-        break
       default:
     }
   }
-  return names.length < 2 || new Set(names).size === names.length
+  return count
 }
 
 const quote = 0x22
-const comma = 0x2c
+const colon = 0x3a
 const openBracket = 0x5b
 const backslash = 0x5c
 const closeBracket = 0x5d
@@ -82,8 +75,4 @@ function endOfString(json: string, start: number): number {
     index += code === backslash ? 2 : 1
   }
   return index
-}
-
-function nameOf(quoted: string): string {
-  return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
 }

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, type Page } from 'playwright-core'
+import { openPage, startChromium } from '@countersign-tooling/chromium'
+import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { atEnd, makeGuard, makeToken, seconds, serve, testRevocations } from './fixtures.ts'
 
@@ -82,17 +83,10 @@ async function serveAll() {
   return world
 }
 
-async function openPage(address: string): Promise<Page> {
-  const executablePath = (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'chromium'))
-    .find((file) => existsSync(file))
-  if (executablePath === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's.")
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
+async function pageAt(address: string): Promise<Page> {
+  const browser = await startChromium()
   atEnd(() => browser.close())
-  const page = await browser.newPage()
-  await page.goto(address)
-  return page
+  return (await openPage(browser, address)).page
 }
 
 const tokensOf = (sub: string) => [makeToken({ sub, scope: 'agents:read' }), makeToken({ sub, exp: seconds() + 900 })]
@@ -105,7 +99,7 @@ describe("a stranger's client, written from PROTOCOL.md", () => {
 
   it('gets on in a browser', async () => {
     const { url, port } = await serveAll()
-    const page = await openPage(`http://127.0.0.1:${port}/`)
+    const page = await pageAt(`http://127.0.0.1:${port}/`)
     const inPage = (protocol: string | null, sub: string): Promise<unknown[]> =>
       page.evaluate(
         `(${strangersClient})(${JSON.stringify(url)}, ${JSON.stringify(tokensOf(sub))}, ${JSON.stringify(protocol)} ?? undefined)`,
@@ -143,6 +137,6 @@ it('has a client that runs in a page as it is built, under the strictest policy'
     else if (path === '/token') response.end(makeToken())
     else response.end(path === '/page.js' ? script : readFileSync(join(dist, path.replace(/^\/dist/, ''))))
   })
-  const page = await openPage(`http://127.0.0.1:${port}/`)
+  const page = await pageAt(`http://127.0.0.1:${port}/`)
   expect(await page.evaluate('globalThis.answer')).toEqual({ from: 'a page' })
 })

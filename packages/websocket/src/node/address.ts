@@ -26,8 +26,8 @@ function forwardedFor({ headers }: IncomingMessage, hops: number): string | unde
 }
 
 function groupOf(address: string): string {
+  if (isIPv4(address)) return address
   const [bare = ''] = address.toLowerCase().split('%')
-  if (isIPv4(bare)) return bare
   const mapped = /^::ffff:([\d.]+)$/.exec(bare)?.[1]
   if (mapped !== undefined && isIPv4(mapped)) return mapped
   const [head = '', tail] = bare.split('::')
