@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '@countersign/tokens'
 import { backendApi } from './backend-api.ts'
+import { corsOf, frontendApi } from './frontend-api.ts'
 import { type MachineTokens, machineTokens } from './machine-tokens.ts'
 import { newId } from './records.ts'
 import { sessionClaims, type TokenOptions } from './session-claims.ts'
@@ -55,6 +56,9 @@ export interface FakeClerk {
   close(): Promise<void>
 }
 
+/** Any page may read them. */
+const jwksHeaders = { 'cache-control': 'max-age=300', 'access-control-allow-origin': '*' }
+
 /** Where sessions are signed in unless a token says otherwise. */
 const defaultOrigin = 'https://app.example.com'
 
@@ -97,6 +101,7 @@ export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeCle
     return signingKey().sign(claims, { ...category, ...tokenOptions.header })
   }
   const answer = backendApi({ world, machines, secretKey, jwks, mint: token })
+  const frontend = frontendApi({ world, mint: token })
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, searchParams } = new URL(request.url ?? '/', issuer)
@@ -106,17 +111,22 @@ export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeCle
     if (failing === 'unavailable') return send(response, 503, { errors: [] })
     if (failing !== undefined) await new Promise((resolve) => setTimeout(resolve, failing.slowMs).unref())
     try {
-      if (pathname === '/.well-known/jwks.json') return send(response, 200, jwks(), { 'cache-control': 'max-age=300' })
+      if (pathname === '/.well-known/jwks.json') return send(response, 200, jwks(), jwksHeaders)
       if (pathname === '/.well-known/openid-configuration') return send(response, 200, discovery(issuer))
-      const body = await readJson(request)
+      const { method = 'GET', headers } = request
+      const asked = { method, path: pathname, query: searchParams, headers, body: await readBody(request) }
+      if (frontend.owns(pathname)) {
+        const { status, headers: more, body } = frontend.answer(asked)
+        return send(response, status, body, more)
+      }
       const fault = faults.shift()
       if (fault !== undefined) throw fault
-      const { method = 'GET', headers } = request
-      send(response, 200, answer({ method, path: pathname, query: searchParams, headers, body }))
+      send(response, 200, answer(asked))
     } catch (error) {
       const { status, code, retryAfterSeconds } =
         error instanceof ApiFault ? error : new ApiFault(500, 'internal_error')
-      const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+      const wait = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+      const headers = { ...wait, ...(frontend.owns(pathname) ? corsOf(request.headers.origin) : {}) }
       send(response, status, { errors: [{ code, message: code, long_message: code, meta: {} }] }, headers)
     }
   }
@@ -181,11 +191,15 @@ function discovery(issuer: string): object {
   }
 }
 
-async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
+/** JSON, or a form of the sign-in page. */
+async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const text = Buffer.concat(chunks).toString()
   if (text === '') return {}
+  if (request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true) {
+    return Object.fromEntries(new URLSearchParams(text))
+  }
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return { ...value }
@@ -195,6 +209,13 @@ async function readJson(request: IncomingMessage): Promise<Record<string, unknow
   throw new ApiFault(400, 'request_body_invalid')
 }
 
-function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
+function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const isPage = typeof body === 'string'
+  const type = isPage ? 'text/html; charset=utf-8' : 'application/json'
+  response.writeHead(status, { 'content-type': type, ...headers }).end(isPage ? body : JSON.stringify(body))
 }
