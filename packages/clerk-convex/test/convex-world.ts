@@ -14,15 +14,14 @@ export type Model = DataModelFromSchemaDefinition<typeof schema>
 export type Caller = TestConvexForDataModel<Model>
 
 /** Two organisations, three workspaces, and people of every sort. */
-export async function createWorld(options: { readonly limits?: boolean } = {}) {
-  told.length = 0
-  const t = convexTest({ schema, modules, transactionLimits: options.limits ?? false })
+export function seedWorld(t: Caller) {
   const member = (organization: string, user: string, role: string, state: 'active' | 'removed' = 'active') =>
     ({ organization, user, role, state, changedAt: 1 }) as const
-  const ids = await t.run(async (ctx) => {
+  return t.run(async (ctx) => {
     for (const one of [
       member('org_a', 'ada', 'admin'),
       member('org_a', 'mia', 'member'),
+      member('org_a', 'guest', 'guest'),
       member('org_a', 'rex', 'admin', 'removed'),
       member('org_a', 'out', 'admin'),
       member('org_b', 'bob', 'admin'),
@@ -34,7 +33,7 @@ export async function createWorld(options: { readonly limits?: boolean } = {}) {
     await workspace('org_a', 'open_a', 'organization')
     await workspace('org_a', 'private_a', 'private')
     await workspace('org_b', 'open_b', 'organization')
-    for (const user of ['ada', 'mia']) {
+    for (const user of ['ada', 'mia', 'guest']) {
       await ctx.db.insert('authWorkspaceMembers', { organization: 'org_a', workspace: 'private_a', user })
     }
     const run = (orgId: string, workspaceId: string) => ctx.db.insert('runs', { orgId, workspaceId, state: 'running' })
@@ -48,6 +47,12 @@ export async function createWorld(options: { readonly limits?: boolean } = {}) {
       secret: await ctx.db.insert('secrets', { value: 'nobody reads this' }),
     }
   })
+}
+
+export async function createWorld(options: { readonly limits?: boolean } = {}) {
+  told.length = 0
+  const t = convexTest({ schema, modules, transactionLimits: options.limits ?? false })
+  const ids = await seedWorld(t)
   const as = (
     subject: string,
     organization?: string,

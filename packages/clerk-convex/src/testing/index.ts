@@ -6,3 +6,22 @@ export type { ClerkJwk, SigningKey } from './clerk/signing-key.ts'
 export type { ApiKeyJson, FakeMachine, M2MTokenJson } from './clerk/types.ts'
 export type { WebhookInput } from './clerk/webhook-request.ts'
 export type { World } from './clerk/world.ts'
+export { createDeploymentKey, type DeploymentKey, type DeploymentKeyOptions } from './convex/deployment-key.ts'
+export {
+  type ConvexIdentityOptions,
+  type ConvexIdentityOutcome,
+  type ConvexTokenFault,
+  type ConvexTokens,
+  convexIdentity,
+  convexTokens,
+} from './convex/identity.ts'
+export {
+  type ConvexModules,
+  type IsolationFailure,
+  type IsolationPersona,
+  type IsolationReport,
+  type IsolationWorld,
+  isolationPersonas,
+  proveIsolation,
+} from './convex/isolation.ts'
+export { type TokenBearer, withSignJwt, withToken } from './convex/with-token.ts'
