@@ -1,55 +1,26 @@
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bench, otherPassword, password, startBench } from './fixtures.ts'
 
-/** Nothing of its own accord: no updates, no calls home, and no QUIC, which loopback does not speak. */
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-function findChromium(): string {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const found = folders.map((folder) => join(folder, 'chromium')).find((file) => existsSync(file))
-  if (found === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's package.")
-  return found
-}
-
 let bench: Bench
 let browser: Browser
-let context: BrowserContext
+let opened: OpenPage
 let page: Page
-let complaints: string[]
 beforeAll(async () => {
-  ;[bench, browser] = await Promise.all([startBench(), chromium.launch({ executablePath: findChromium(), args })])
+  ;[bench, browser] = await Promise.all([startBench(), startChromium()])
 })
 afterAll(async () => {
   await browser?.close()
   await bench?.close()
 })
 beforeEach(async () => {
-  context = await browser.newContext({ reducedMotion: 'reduce' })
-  page = await context.newPage()
-  page.setDefaultTimeout(15_000)
-  complaints = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('console', (message) => {
-    // The browser's own line about a refused request; that it was refused is what is tested.
-    if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text())
-  })
-  await page.goto(bench.url)
+  opened = await openPage(browser, bench.url)
+  page = opened.page
 })
 afterEach(async () => {
-  expect(complaints).toEqual([])
-  await context.close()
+  expect(opened.complaints).toEqual([])
+  await opened.close()
 })
 
 const focused = () => page.evaluate(() => document.activeElement?.id)
@@ -132,7 +103,7 @@ it('stays signed in over a reload, with the feed as it was, and not in another t
   await page.reload()
   await live()
   await page.getByRole('log').getByText('before-the-reload\n', { exact: true }).waitFor()
-  const other = await context.newPage()
+  const other = await page.context().newPage()
   await other.goto(bench.url)
   await other.getByLabel('Password').waitFor()
 })
@@ -195,7 +166,7 @@ it('runs no script but its own: an inline one is refused by the policy', async (
     return { planted: 'planted' in globalThis, refused }
   })
   expect(ran).toEqual({ planted: false, refused: expect.stringContaining('TrustedScript') })
-  complaints = complaints.filter((text) => !/TrustedScript|Content Security Policy/.test(text))
+  opened.forgive(/TrustedScript|Content Security Policy/)
 })
 
 it('can be read in either scheme: contrast of at least 4.5 for every text', async () => {
@@ -221,7 +192,7 @@ it('connects again by itself when cmux was restarted, and goes on where it was',
   await page.getByRole('log').getByText('of-the-second-life\n', { exact: true }).waitFor()
   expect(await page.getByRole('log').getByText('of-the-first-life').count()).toBe(0)
   // What the browser says of a server that is away for a moment.
-  complaints = complaints.filter((text) => !/WebSocket connection to .* failed/.test(text))
+  opened.forgive(/WebSocket connection to .* failed/)
 })
 
 /** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */

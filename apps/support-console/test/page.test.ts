@@ -1,35 +1,14 @@
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claimsOf, password, startTestFleet, type TestFleet } from './fleet.ts'
 
-/** Nothing of its own accord: no updates, no calls home, and no QUIC, which loopback does not speak. */
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-function findChromium(): string {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const found = folders.map((folder) => join(folder, 'chromium')).find((file) => existsSync(file))
-  if (found === undefined) throw new Error("There is no chromium on the PATH: `npm test` installs Debian's package.")
-  return found
-}
-
 let fleet: TestFleet
 let browser: Browser
-let context: BrowserContext
+let opened: OpenPage
 let page: Page
-let complaints: string[]
 beforeAll(async () => {
-  ;[fleet, browser] = await Promise.all([startTestFleet(), chromium.launch({ executablePath: findChromium(), args })])
+  ;[fleet, browser] = await Promise.all([startTestFleet(), startChromium()])
 })
 afterAll(async () => {
   await browser?.close()
@@ -37,21 +16,13 @@ afterAll(async () => {
 })
 beforeEach(() => open())
 afterEach(async () => {
-  expect(complaints).toEqual([])
-  await context.close()
+  expect(opened.complaints).toEqual([])
+  await opened.close()
 })
 
 async function open(options: { readonly javaScriptEnabled?: boolean } = {}): Promise<void> {
-  context = await browser.newContext({ reducedMotion: 'reduce', ...options })
-  page = await context.newPage()
-  page.setDefaultTimeout(15_000)
-  complaints = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('console', (message) => {
-    // The browser's own line about a refused request; that it was refused is what is tested.
-    if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text())
-  })
-  await page.goto(fleet.console)
+  opened = await openPage(browser, fleet.console, options)
+  page = opened.page
 }
 
 async function signIn(name = 'olga', withPassword = password): Promise<void> {
@@ -97,7 +68,7 @@ it('ends a session, and shows the acknowledgements as they arrive', async () => 
 
 describe('without scripts', () => {
   it('does the same, and shows what has arrived when the page is loaded', async () => {
-    await context.close()
+    await opened.close()
     await open({ javaScriptEnabled: false })
     const token = await fleet.signIn('bob', 'agent-api')
     await signIn()
@@ -167,7 +138,7 @@ it('cannot be used by another site, framed, or sent to from it', async () => {
   await signIn()
   await page.getByText('Signed in as olga').waitFor()
   const token = await fleet.signIn('ada', 'agent-api')
-  const other = await context.newPage()
+  const other = await page.context().newPage()
   // Another site to the browser: the same machine under another name.
   await other.goto(`${fleet.agentApi.replace('127.0.0.1', 'localhost')}/healthz`)
   await other.evaluate(
@@ -203,7 +174,7 @@ it('runs no script but its own', async () => {
     return { planted: 'planted' in globalThis, refusal }
   })
   expect(ran).toEqual({ planted: false, refusal: expect.stringContaining('TrustedScript') })
-  complaints = complaints.filter((text) => !/TrustedScript|Content Security Policy/.test(text))
+  opened.forgive(/TrustedScript|Content Security Policy/)
 })
 
 it('can be read in either scheme, has a name for every field, and fits a phone', async () => {

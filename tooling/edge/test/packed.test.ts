@@ -2,7 +2,7 @@ import { EdgeRuntime } from 'edge-runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Question } from '../consumer/judge.ts'
 import { bundle, targets } from '../harness/bundle.ts'
-import { type OpenPage, openPage } from '../harness/chromium.ts'
+import { type Opened, openScripts } from '../harness/chromium.ts'
 import { type Issuer, startIssuer } from '../harness/issuer.ts'
 import { installPacked, type PackedProject } from '../harness/packed-project.ts'
 import { typeErrors } from '../harness/type-errors.ts'
@@ -94,13 +94,13 @@ describe("in edge-runtime's VM", () => {
 })
 
 describe('in Chromium', () => {
-  let opened: OpenPage
+  let opened: Opened
   beforeAll(async () => {
     const [page, worker] = await Promise.all([
       bundle(project.folder, { entry: { file: 'src/page.ts' }, conditions: targets.browser }),
       bundle(project.folder, { entry: { file: 'src/web-worker.ts' }, conditions: targets.worker }),
     ])
-    opened = await openPage({ 'page.js': page.code, 'worker.js': worker.code })
+    opened = await openScripts({ 'page.js': page.code, 'worker.js': worker.code })
   })
   afterAll(() => opened?.close())
 
