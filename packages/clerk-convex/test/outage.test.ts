@@ -98,6 +98,17 @@ describe('ours', () => {
     },
   )
 
+  it('asks twice at most for 500 key ids at once that Clerk does not have, and takes good tokens meanwhile', async () => {
+    const world = await clerkWorld()
+    const { clerk, sessionId } = world
+    const verifier = world.verifier()
+    const flood = Array.from({ length: 500 }, (_, at) => clerk.token(sessionId, { header: { kid: `ins_${at}` } }))
+    const verdicts = Promise.all(flood.map((token) => verdict(verifier, token)))
+    expect(await verdict(verifier, clerk.token(sessionId))).toBe('accepted')
+    expect(new Set(await verdicts)).toEqual(new Set(['unknown_key']))
+    expect(clerk.requests.length).toBeLessThanOrEqual(2)
+  })
+
   it('that never could read keys is unavailable, which is no refusal of the token', async () => {
     const world = await clerkWorld()
     const verifier = world.verifier()
