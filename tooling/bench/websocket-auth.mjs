@@ -40,11 +40,6 @@ async function measure(peer, kind) {
   return { cpu: ((await cpu()) - before) / turnSockets, perSecond: turnSockets / seconds }
 }
 
-/** @param {readonly number[]} values */
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
 /** Microseconds of one Ed25519 check of a token's signing input. */
 function measureRaw() {
   const key = keyFrom(rawPem)
@@ -86,10 +81,10 @@ export async function run({ rounds, pin, progress }) {
         },
       },
     )
-    /** What a round's turns come to. @param {string} name @param {'cpu' | 'perSecond'} what */
+    /** A turn that the machine took part in is none of the middle ones. @param {string} name @param {'cpu' | 'perSecond'} what */
     const byRound = (name, what) =>
       Array.from({ length: rounds }, (_, round) =>
-        mean((measured.get(name) ?? []).slice(round * turns, (round + 1) * turns).map((turn) => turn[what])),
+        median((measured.get(name) ?? []).slice(round * turns, (round + 1) * turns).map((turn) => turn[what])),
       )
     const cpus = (/** @type {string} */ name) => byRound(name, 'cpu')
     const over = (/** @type {string} */ name) => cpus(name).map((cpu, round) => cpu - (cpus('bare')[round] ?? 0))
