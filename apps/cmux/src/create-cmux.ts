@@ -37,7 +37,7 @@ export function createCmux(parts: CmuxParts): Cmux {
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple')
   app.use(refuseOtherHosts(names.hosts))
-  app.use(securityHeaders)
+  app.use(...securityHeaders)
   app.use(auth.routes({ trustedProxyHops: proxyHops }) as RequestHandler)
   app.use(guarded.metadata())
   app.use(page())

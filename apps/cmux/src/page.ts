@@ -2,36 +2,17 @@ import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pageHeaders, styleSheet } from '@countersign-apps/kit'
 import express, { type RequestHandler, Router } from 'express'
 
-/** Nothing but what cmux itself serves: no inline script or style, no frame, no form that is sent anywhere. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ')
-
 /** For every answer; what answers otherwise says so itself. */
-export const securityHeaders: RequestHandler = (_req, res, next) => {
-  res.set({
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': contentSecurityPolicy,
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-  })
-  next()
-}
+export const securityHeaders: readonly RequestHandler[] = [
+  pageHeaders({ forms: false }),
+  (_req, res, next) => {
+    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
+    next()
+  },
+]
 
 const sources = new URL('../src/web/', import.meta.url)
 const compiled = new URL('../dist/web/', import.meta.url)
@@ -50,7 +31,8 @@ export function page(): Router {
     ['/assets/style.css', 'style.css', 'css'],
     ['/assets/icon.svg', 'icon.svg', 'svg'],
   ] as const) {
-    const text = readFileSync(new URL(file, sources), 'utf8')
+    const source = new URL(file, sources)
+    const text = type === 'css' ? styleSheet(source) : readFileSync(source, 'utf8')
     router.get(path, (_req, res) => void res.set('Cache-Control', 'no-cache').type(type).send(text))
   }
   const client = dirname(dirname(fileURLToPath(import.meta.resolve('@countersign/websocket/client'))))

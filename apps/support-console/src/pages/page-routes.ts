@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Problem, type RouteContext } from '@countersign-apps/kit'
+import { Problem, pageHeaders, type RouteContext, styleSheet } from '@countersign-apps/kit'
 import type { Request, RequestHandler, Response } from 'express'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
@@ -19,7 +19,6 @@ import { type PageCookie, pageCookie } from './cookie.ts'
 import type { EventStreams } from './event-streams.ts'
 import { ownForm } from './forms.ts'
 import { NotSignedIn, type Operator, operatorOf } from './operator.ts'
-import { securityHeaders } from './security-headers.ts'
 
 /** Who may ask for a part of the page: anybody, whoever is signed in, or who has a scope. */
 export interface DeclaredPage {
@@ -163,7 +162,7 @@ export function pageRoutes(
   }
 
   for (const [path, file, type] of assets) {
-    const body = readFileSync(file)
+    const body = type === 'css' ? styleSheet(file) : readFileSync(file)
     router.get(path, 'public', securityHeaders, (_req, res) => {
       res.set('Cache-Control', 'no-cache').type(type).send(body)
     })
@@ -180,6 +179,8 @@ const refusals = {
   throttled: { status: 429, words: 'Too many have failed: try again later.' },
   unavailable: { status: 503, words: 'Nobody can sign in now: try again.' },
 } as const
+
+const securityHeaders = pageHeaders({ forms: true })
 
 const assets = [
   ['/assets/style.css', new URL('../../src/web/style.css', import.meta.url), 'css'],

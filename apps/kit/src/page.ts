@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import type { RequestHandler } from 'express'
+
+const foundation = new URL('../src/web/base.css', import.meta.url)
+
+/** A page's style sheet: what the pages of the apps have in common, then its own, in one answer. */
+export function styleSheet(own: URL): string {
+  return `${readFileSync(foundation, 'utf8')}\n${readFileSync(own, 'utf8')}`
+}
+
+export interface PageHeaders {
+  /** Whether the page sends forms to its own origin, which is told where they came from. */
+  readonly forms: boolean
+}
+
+/** For everything that a browser shows: nothing but what the app itself serves, no inline script or style, no frame. */
+export function pageHeaders({ forms }: PageHeaders): RequestHandler {
+  const contentSecurityPolicy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    `form-action ${forms ? "'self'" : "'none'"}`,
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ')
+  return (_req, res, next) => {
+    res.set({
+      'Content-Security-Policy': contentSecurityPolicy,
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+      // With `no-referrer` a browser would leave the origin out of its own forms, which is what they are told by.
+      'Referrer-Policy': forms ? 'same-origin' : 'no-referrer',
+      'X-Frame-Options': 'DENY',
+    })
+    next()
+  }
+}
