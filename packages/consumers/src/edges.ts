@@ -59,6 +59,10 @@ function parseEdge(value: unknown, path: string, consumers: Readonly<Record<stri
         `no token for ${edge.from} has the scope ${JSON.stringify(scope)}`,
       )
     }
+    // Else a token of somebody whose account does not name it would become one that has it.
+    if (target.scopes[scope].byName === true && source.scopes[scope].byName !== true) {
+      throw new ConsumersError('invalid_edge', where, `${edge.to} gives ${scope} by name, and ${edge.from} does not`)
+    }
     if (edge.scopes.indexOf(scope) !== index)
       throw new ConsumersError('invalid_edge', where, `${scope} is listed twice`)
   }

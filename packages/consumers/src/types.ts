@@ -5,8 +5,8 @@ export interface ScopeProperties {
   /** Changes something in the world, so it is not for a synthetic token. @default false */
   readonly sideEffects?: boolean
   /**
-   * For operators: a person gets it only if their account names it (`users add --scope`). An account without a list of its
-   * own, which may have everything else, does not get it. @default false
+   * For operators: a person gets it only if their account names it (`users add --scope`), a service only if its client does
+   * (`clients add --scope`). Without a list of its own, which may have everything else, neither gets it. @default false
    */
   readonly byName?: boolean
   /** One line for the matrix document. */

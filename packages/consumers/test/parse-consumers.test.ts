@@ -141,6 +141,12 @@ const refused: [why: string, input: unknown, code: ConsumersErrorCode, path: str
   ['has an edge for an id', withEdge({ by: ['client_x'] }), 'invalid_matrix', 'edges[0].by[0]'],
   ['has an edge for a user', withEdge({ by: ['User_x'] }), 'invalid_matrix', 'edges[0].by[0]'],
   ['has an edge that wants half a reason', withEdge({ reason: 'yes' }), 'invalid_matrix', 'edges[0].reason'],
+  [
+    'has an edge that gives what only an account can name',
+    { a, b: { ...b, scopes: { 'y:read': { byName: true }, 'y:write': {} } }, edges: [edge] },
+    'invalid_edge',
+    'edges[0].scopes[0]',
+  ],
   ['has an edge without scopes', withEdge({ scopes: [] }), 'invalid_matrix', 'edges[0].scopes'],
   ['has an edge with a scope twice', withEdge({ scopes: ['y:read', 'y:read'] }), 'invalid_edge', 'edges[0].scopes[1]'],
   ['has an edge to itself', withEdge({ from: 'b' }), 'invalid_edge', 'edges[0]'],

@@ -91,7 +91,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     clientAllowsOrigin: (clientId, origin) =>
       run(async () => (await findClient(context, clientId))?.origins.includes(origin) ?? false),
     clientIdOf: (clientIdOrName) => run(async () => (await findClient(context, clientIdOrName))?.id),
-    acknowledge: (request) => run(() => acknowledge(context, own, request)),
+    acknowledge: (request) => run(() => acknowledge(context, own, position, request)),
     revocationPosition: () => run(position),
     acknowledgements: () => run(() => context.stores.acknowledgements.live(context.now(), liveSeconds)),
     metadata: () => document,

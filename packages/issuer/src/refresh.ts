@@ -37,7 +37,7 @@ export async function refresh(context: Context, request: RefreshRequest): Promis
   // The store decides so again when it rotates; here, so that nothing is signed and recorded that it will refuse.
   if (session.generations.some((openedUnder, i) => openedUnder < (generations[i] ?? 0))) throw refusal('refresh_failed')
   const resource = sameTarget(context, client, session, request)
-  const scope = shrink(client, resource, session, request.scope)
+  const scope = shrink(client, resource, await heldScopes(context, session, resource), request.scope)
 
   const salt = newSalt()
   const given = successorOf(request.refreshToken, session.id, salt)
@@ -122,14 +122,25 @@ function sameTarget(context: Context, client: ClientRecord, session: SessionReco
   return resource
 }
 
+/** The matrix may have begun since to give one by name alone: who was not named has it no longer. */
+async function heldScopes(
+  { stores }: Context,
+  { scope, userId }: SessionRecord,
+  { byName }: Resource,
+): Promise<readonly string[]> {
+  const held = scope === '' ? [] : scope.split(' ')
+  if (!held.some((one) => byName.has(one))) return held
+  const named = (await stores.users.byId(userId))?.scopes ?? []
+  return held.filter((one) => !byName.has(one) || named.includes(one))
+}
+
 /** What the session was granted, as far as the client is still allowed it; a request may ask for less. */
 function shrink(
   client: ClientRecord,
   resource: Resource,
-  session: SessionRecord,
+  granted: readonly string[],
   requested: string | undefined,
 ): string {
-  const granted = session.scope === '' ? [] : session.scope.split(' ')
   const allowed = granted.filter((scope) => isAllowed(client, resource, scope))
   if (requested === undefined) return allowed.join(' ')
   const wanted = [...parseScope(requested)]

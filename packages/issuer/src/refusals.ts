@@ -47,6 +47,7 @@ const refusals = {
   sign_in_content_type: ['unauthorized_client', 'Sign-in takes application/json only.'],
   origin_not_allowed: ['unauthorized_client', "The request does not come from one of the client's origins."],
   not_this_consumer: ['unauthorized_client', 'Only the client that is named like the consumer may speak for it.'],
+  position_ahead: ['invalid_request', 'The feed has not come to this position yet.'],
   token_refused: ['invalid_client', 'The access token is not valid.'],
   json_content_type: ['invalid_request', 'The content type must be application/json.'],
   feed_query: ['invalid_request', 'The parameters are after and epoch, a position of the feed.'],

@@ -10,7 +10,7 @@ import { newId } from './random.ts'
 import { refusal } from './refusals.ts'
 import { revoking } from './revoking.ts'
 import { openSession } from './sign-in.ts'
-import { decideTarget } from './target.ts'
+import { decideTarget, narrowToUser } from './target.ts'
 import { type AttemptKey, accountKey, countFailure, inAttemptOrder, originKey, refuseBlocked } from './throttle.ts'
 import type { TokenAnswer } from './types.ts'
 
@@ -69,11 +69,12 @@ export async function adoptSharedPassword(context: Context, shared: SharedPasswo
   const identifier = normaliseIdentifier(shared.name)
   if (identifier === undefined) throw new IssuerError('invalid_name', 'The name of a shared password cannot be used.')
   const client = await clientOf(context, shared, identifier)
-  decideTarget(context, client, 'sign-in', targetOf(shared, undefined))
+  const granted = decideTarget(context, client, 'sign-in', targetOf(shared, undefined))
   const { user, outcome } = await userOf(context, identifier, shared.password)
   for (const { disabledAt } of [client, user]) {
     if (disabledAt !== null) throw new IssuerError('already_disabled', `"${shared.name}" is disabled.`)
   }
+  narrowToUser(granted, user, shared.defaultScope)
   return {
     outcome,
     clientId: client.id,
@@ -177,9 +178,10 @@ export async function sharedSignIn(
   if (request.origin !== undefined && !adopted.origins.has(request.origin)) throw refusal('origin_not_allowed')
   const client = await context.stores.clients.byId(adopted.clientId)
   if (client === undefined || client.disabledAt !== null) throw refusal('sign_in_not_allowed')
-  const granted = decideTarget(context, client, 'sign-in', targetOf(adopted, request.scope))
+  const target = targetOf(adopted, request.scope)
+  const granted = decideTarget(context, client, 'sign-in', target)
   const user = await checkSharedPassword(context, adopted, request)
-  return openSession(context, client, user, granted)
+  return openSession(context, client, user, narrowToUser(granted, user, target.scope))
 }
 
 type Reason = Extract<IssuerEvent, { type: 'sign_in_failed' }>['reason']

@@ -23,7 +23,7 @@ export function decideTarget(context: Context, client: ClientRecord, by: Obtaine
     if (target.scope !== undefined) throw refusal('scope_not_allowed')
     return { resource, scope: '' }
   }
-  return { resource, scope: decideScope(client, resource, target.scope) }
+  return { resource, scope: decideScope(client, resource, by, target.scope) }
 }
 
 /** A consumer's own client may always get a token without scopes for it: what it acknowledges the feed with. */
@@ -53,6 +53,8 @@ export function namedResource(context: Context, target: Target): Resource | unde
   return byName ?? byUrl
 }
 
+const none: ReadonlySet<string> = new Set()
+
 function onlyResource(context: Context, client: ClientRecord, by: ObtainedBy): Resource | undefined {
   let only: Resource | undefined
   for (const audience of client.audiences) {
@@ -66,15 +68,16 @@ function onlyResource(context: Context, client: ClientRecord, by: ObtainedBy): R
   return only
 }
 
-function decideScope(client: ClientRecord, resource: Resource, requested: string | undefined): string {
-  const { scopes } = client
+function decideScope(client: ClientRecord, resource: Resource, by: ObtainedBy, requested: string | undefined): string {
+  // For whom an app signs in, their own account decides; a service has no other record than this one.
+  const unnamed = by === 'client-credentials' && client.scopes === null ? resource.byName : none
   if (requested === undefined) {
-    if (scopes === null) return resource.allScopes
-    return [...resource.scopes].filter((scope) => scopes.includes(scope)).join(' ')
+    if (client.scopes === null && unnamed.size === 0) return resource.allScopes
+    return [...resource.scopes].filter((scope) => isAllowed(client, resource, scope) && !unnamed.has(scope)).join(' ')
   }
   const wanted = parseScope(requested)
   for (const scope of wanted) {
-    if (!isAllowed(client, resource, scope)) throw refusal('scope_not_allowed')
+    if (!isAllowed(client, resource, scope) || unnamed.has(scope)) throw refusal('scope_not_allowed')
   }
   return [...wanted].join(' ')
 }

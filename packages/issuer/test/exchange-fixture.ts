@@ -20,7 +20,11 @@ export const fleet = defineConsumers({
     resource: 'https://billing.example.com',
   },
   ledger: { scopes: ['jobs:run', 'agents:read'], obtainedBy: 'exchange' },
-  'support-console': { scopes: ['agents:read', 'sessions:read'], obtainedBy: ['sign-in', 'exchange'], refresh: 'none' },
+  'support-console': {
+    scopes: { 'agents:read': {}, 'sessions:read': { byName: true } },
+    obtainedBy: ['sign-in', 'exchange'],
+    refresh: 'none',
+  },
   archive: { scopes: ['jobs:run'], obtainedBy: 'exchange' },
   vault: { scopes: ['jobs:run'], obtainedBy: 'exchange' },
   edges: [

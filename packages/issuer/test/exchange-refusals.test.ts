@@ -90,6 +90,12 @@ describe('a token of another issuer', () => {
     }
   })
 
+  it('stays a monitor’s', async () => {
+    const token = await fleet.exchanged('agent-api', foreign({ synthetic: true }), toBilling)
+    expect(claimsOf(token).synthetic).toBe(true)
+    expect(claimsOf(await fleet.exchanged('agent-api', foreign(), toBilling))).not.toHaveProperty('synthetic')
+  })
+
   const refused: [what: string, token: () => string, reason: string][] = [
     ['signed by another key', () => foreign({}, stranger.privateKey), 'bad_signature'],
     ['for another audience', () => foreign({ aud: 'elsewhere' }), 'wrong_audience'],
@@ -137,6 +143,7 @@ describe('a declaration of a verifier is refused', () => {
     ['for an audience that is none', [{ ...good, audience: 'nowhere' }], /audience/],
     ['for a scope that is none', [{ ...good, scopes: ['x:y'] }], /x:y/],
     ['without scopes', [{ ...good, scopes: [] }], /scopes/],
+    ['for what an account must name', [{ ...good, audience: 'support-console', scopes: ['sessions:read'] }], /by name/],
     ['without a verifier', [{ ...good, verifier: {} }], /Verifier/],
   ])('%s', async (_what, declared, says) => {
     await expect(startFleet({ subjectVerifiers: declared as SubjectVerifier[] })).rejects.toMatchObject({

@@ -389,7 +389,7 @@ describe('GET /revocations/stream', () => {
 })
 
 describe('POST /consumers/ack', () => {
-  const body = { consumer: 'agent-api', instance: 'pod-1', kids: ['k1'], position: { epoch: 1, seq: 3 } }
+  const body = { consumer: 'agent-api', instance: 'pod-1', kids: ['k1'], position: { epoch: 1, seq: 0 } }
   const ack = (headers: Record<string, string>, more: object = {}) =>
     service.postJson('/consumers/ack', { ...body, ...more }, headers)
   let own: { id: string; secret: string }
@@ -441,6 +441,8 @@ describe('POST /consumers/ack', () => {
     ['too many kids', async () => as(own), { kids: Array.from({ length: 65 }, () => 'k') }, 400],
     ['a kid that is none', async () => as(own), { kids: ['a b'] }, 400],
     ['a position that is none', async () => as(own), { position: { epoch: -1, seq: 0 } }, 400],
+    ['a position that is to come', async () => as(own), { position: { epoch: 1, seq: 1_000 } }, 400],
+    ['a position of a log to come', async () => as(own), { position: { epoch: 2, seq: 0 } }, 400],
     ['more than is known', async () => as(own), { more: 1 }, 400],
   ])('refuses %s', async (_who, headers, more, status) => {
     expect((await ack(await headers(), more)).status).toBe(status)

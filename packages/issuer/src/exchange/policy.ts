@@ -60,6 +60,10 @@ export function declareVerifiers(options: IssuerOptions): ReadonlyMap<string, De
     if (consumer === undefined) throw refuse(`${index}.audience`, 'it is not in the consumer matrix')
     const unknown = scopes.find((scope) => consumer.scopes[scope] === undefined)
     if (unknown !== undefined) throw refuse(`${index}.scopes`, `"${unknown}" is no scope of "${audience}"`)
+    const unnamed = scopes.find((scope) => consumer.scopes[scope]?.byName === true)
+    if (unnamed !== undefined) {
+      throw refuse(`${index}.scopes`, `"${unnamed}" is given by name, and its people have no account here`)
+    }
     names.add(name)
     declared.set(issuer, { name, verifier, audience, scopes: new Set(scopes) })
   }

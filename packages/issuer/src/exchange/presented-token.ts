@@ -129,7 +129,7 @@ function readForeign(
     generations: [global, 0, 0],
     expiresAt: Math.floor(principal.expiresAt),
     mayAct: claims.may_act,
-    synthetic: false,
+    synthetic: principal.synthetic === true,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KeyConfirmations } from '@countersign/keys'
-import type { Acknowledgement, AcknowledgementStore } from '@countersign/revocation'
+import type { Acknowledgement, AcknowledgementStore, FeedPosition } from '@countersign/revocation'
 import { authenticateConfidentialClient, findClient } from '../client-auth.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../refusals.ts'
@@ -13,14 +13,25 @@ export const liveSeconds = 90
 /**
  * Stores what a consumer says that it holds. Only the client that is named like the consumer may say so: with its secret,
  * or with an access token that it obtained for itself, for this very consumer.
- * @throws IssuerError `invalid_client`, `unauthorized_client`, `invalid_target`
+ * @throws IssuerError `invalid_client`, `unauthorized_client`, `invalid_target`; `invalid_request` for a position to come
  */
-export async function acknowledge(context: Context, own: OwnTokens, request: AcknowledgeRequest): Promise<void> {
+export async function acknowledge(
+  context: Context,
+  own: OwnTokens,
+  position: () => Promise<FeedPosition>,
+  request: AcknowledgeRequest,
+): Promise<void> {
   const { acknowledgement } = request
   const name = 'token' in request ? await holderOf(context, own, request.token) : await clientOf(context, request)
   if (!context.resources.has(acknowledgement.consumer)) throw refusal('audience_unknown')
   if (name !== acknowledgement.consumer) throw refusal('not_this_consumer')
+  // It would count as holding every revocation to come.
+  if (isAfter(acknowledgement.position, await position())) throw refusal('position_ahead')
   await context.stores.acknowledgements.put(acknowledgement, context.now())
+}
+
+function isAfter(told: FeedPosition, head: FeedPosition): boolean {
+  return told.epoch > head.epoch || (told.epoch === head.epoch && told.seq > head.seq)
 }
 
 async function clientOf(
