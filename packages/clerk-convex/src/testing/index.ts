@@ -24,4 +24,5 @@ export {
   isolationPersonas,
   proveIsolation,
 } from './convex/isolation.ts'
+export { type ConvexLoopback, type ConvexLoopbackOptions, convexLoopback } from './convex/loopback.ts'
 export { type TokenBearer, withSignJwt, withToken } from './convex/with-token.ts'
