@@ -42,6 +42,12 @@ describe('without Node', () => {
     expect((await bundled('server/index.ts')).builtins).toEqual([])
   })
 
+  it('./runner runs in the isolate: web standards alone', async () => {
+    const { code, builtins } = await bundled('runner/index.ts')
+    expect(builtins).toEqual([])
+    expect(code).not.toMatch(/\brequire\(|\bBuffer\b/)
+  })
+
   it('./convex runs in the isolate, with the check of webhooks in it', async () => {
     const { code, builtins } = await bundled('convex/index.ts')
     expect(builtins).toEqual([])
