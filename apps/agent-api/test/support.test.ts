@@ -31,6 +31,8 @@ describe('support', () => {
       expect((await ask(body)).status).toBe(400)
     }
     expect(asked).toHaveLength(2)
+    expect((await ask({}, makeToken({ synthetic: true }))).status).toBe(403)
+    expect(asked).toHaveLength(2)
   })
 
   it('answers what went wrong, and 503 where none is configured', async () => {

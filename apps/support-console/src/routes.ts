@@ -44,7 +44,10 @@ export function jsonRoutes({ auth, router }: RouteContext<Scope>, context: Conte
   })
   router.post('/help', 'conversations:read', ...jsonBody(), (req, res) => {
     const { note } = Problem.parse(helpShape, req.body)
-    const { id, expiresAt } = help.ask(auth.principal(req), tokenOf(req), note)
+    const principal = auth.principal(req)
+    // The scope is one for reading, but a request is before operators, who have better to do.
+    if (principal.synthetic === true) throw new Problem('forbidden', 'A monitor asks nobody for help.')
+    const { id, expiresAt } = help.ask(principal, tokenOf(req), note)
     res.status(201).json({ id, expires_at: expiresAt })
   })
   router.get('/help', 'help:answer', (_req, res) => {

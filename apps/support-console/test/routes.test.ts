@@ -164,6 +164,14 @@ describe('asking for help', () => {
     expect((await call('POST', '/help', { token, body: { note: 'x'.repeat(501) } })).status).toBe(400)
   })
 
+  it('is for customers: a monitor’s token does not put anything before operators', async () => {
+    const { call } = stand.served()
+    const token = issuer.token({ sub: 'user_probe', scope: 'conversations:read', synthetic: true })
+    const answer = await call('POST', '/help', { token, body: {} })
+    expect([answer.status, answer.body.error]).toEqual([403, 'forbidden'])
+    expect((await call('GET', '/help', { token: asOperator() })).text).not.toContain('user_probe')
+  })
+
   it('wants a reason of whoever answers, and is over with the customer’s token', async () => {
     const { call } = stand.served()
     const path = `/help/${await asked('user_eve')}/conversations`
