@@ -72,9 +72,14 @@ export class Registry {
     return this.get('resource', href) ?? this.#templates.find(({ matches }) => matches?.(href) === true)
   }
 
+  /** In the order in which they were declared: the SDKs go through templates in the order that they get them in. */
+  get declared(): readonly Entry[] {
+    return [...this.#entries.values()]
+  }
+
   /** In order of their names. */
   all(kind?: EntryKind): readonly Entry[] {
-    const found = [...this.#entries.values()].filter((entry) => kind === undefined || entry.kind === kind)
+    const found = this.declared.filter((entry) => kind === undefined || entry.kind === kind)
     return found.sort((a, b) => rank(a.kind) - rank(b.kind) || (a.name < b.name ? -1 : 1))
   }
 

@@ -33,7 +33,7 @@ export async function prepare(core: Core, factory: Factory): Promise<Prepared> {
   try {
     register(
       fittingOf(core, server, () => nobody),
-      core.registry.all(),
+      core.registry.declared,
     )
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)

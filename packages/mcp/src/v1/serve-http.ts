@@ -122,7 +122,7 @@ function withSessions(serving: Serving, core: Core, options: SessionOptions): Ba
       admitted.refuse('session_unknown')
       return rpcError(400, rpcCodes.refused, 'Mcp-Session-Id is needed')
     }
-    const server = serving.make(core.registry.all())
+    const server = serving.make(core.registry.declared)
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
       onsessioninitialized: (id) => void sessions.add(id, caller.owner, { server, transport }),

@@ -19,7 +19,7 @@ export async function serveStdin(core: Core, factory: Factory, options: StdioOpt
   input.on('end', onEnd).on('close', onEnd)
   const server = factory()
   const fitting = fittingOf(core, server, ({ _meta }) => gate.ticket(_meta))
-  register(fitting, core.registry.all())
+  register(fitting, core.registry.declared)
   filterLists(fitting, lists, capabilities)
   await server.connect(gate as unknown as Transport)
   return { principal: gate.principal, ended: gate.ended, close: () => server.close() }

@@ -41,7 +41,7 @@ export async function prepare(core: Core, factory: Factory): Promise<Prepared> {
     try {
       register(
         fittingOf(core, server, context.era, () => nobody),
-        core.registry.all(),
+        core.registry.declared,
       )
     } catch (cause) {
       fault = new McpGuardError('round_the_wrapper', `${messageOf(cause)}: not by the guard.`, { cause })

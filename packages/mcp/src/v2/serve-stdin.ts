@@ -19,7 +19,7 @@ export async function serveStdin(core: Core, factory: Factory, options: StdioOpt
       try {
         const server = factory(context)
         const fitting = fittingOf(core, server, context.era, ({ mcpReq }) => gate.ticket(mcpReq._meta))
-        register(fitting, core.registry.all())
+        register(fitting, core.registry.declared)
         filterLists(fitting, lists[context.era], capabilities)
         return server
       } catch (cause) {
