@@ -206,6 +206,24 @@ describe('a limit', () => {
     await expect(within((ws) => ws.writeFile('d', ''))).rejects.toMatchObject({ reason: 'full' })
   })
 
+  it('on folders in folders, which take no more of our descriptors than that', async () => {
+    const { within, inside } = await openBench()
+    const open = async () => (await readdir('/proc/self/fd')).length
+    const before = await open()
+    await mkdir(join(inside, 'd/'.repeat(64)), { recursive: true })
+    await within((ws) => ws.writeFile('a', ''))
+    await mkdir(join(inside, 'd/'.repeat(600)), { recursive: true })
+    let most = 0
+    let isOver = false
+    const watched = (async () => {
+      while (!isOver) most = Math.max(most, await open())
+    })()
+    await expect(within((ws) => ws.writeFile('a', ''))).rejects.toMatchObject({ reason: 'full' })
+    isOver = true
+    await watched
+    expect(most - before).toBeLessThan(200)
+  })
+
   it('on workspaces', async () => {
     const { workspaces } = await openBench({ workspaces: 2 })
     await workspaces.within(bob, (ws) => ws.writeFile('a', ''))

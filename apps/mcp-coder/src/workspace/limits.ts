@@ -10,6 +10,8 @@ export interface WorkspaceLimits {
   readonly fileBytes: number
   /** Folders from the workspace down to a file. @default 16 */
   readonly depth: number
+  /** Folders from the workspace down to anything that a command makes; deeper ones make it full. @default 64 */
+  readonly nested: number
   /** Lines of one answer to `read_file`. @default 2_000 */
   readonly lines: number
   /** Characters of one answer to `read_file`. @default 100_000 */
@@ -28,6 +30,7 @@ export const workspaceLimits: WorkspaceLimits = {
   entries: 10_000,
   fileBytes: 1_048_576,
   depth: 16,
+  nested: 64,
   lines: 2_000,
   textLength: 100_000,
   listed: 1_000,

@@ -8,24 +8,28 @@ export interface Usage {
   readonly entries: number
 }
 
-/** What lies below a folder; counts no further once a limit is passed. */
+/**
+ * What lies below a folder; counts no further once a limit is passed. A folder stays open while those in it are counted:
+ * one that lies too deep counts as more than there may be, or a command's chain of folders would take every descriptor.
+ */
 export async function measure(
   folder: OpenFolder,
-  limits: Pick<WorkspaceLimits, 'totalBytes' | 'entries'>,
+  limits: Pick<WorkspaceLimits, 'totalBytes' | 'entries' | 'nested'>,
 ): Promise<Usage> {
   let bytes = 0
   let entries = 0
   const isOver = (): boolean => bytes > limits.totalBytes || entries > limits.entries
-  const look = async (within: OpenFolder): Promise<void> => {
+  const look = async (within: OpenFolder, depth: number): Promise<void> => {
     for await (const { name, isFolder } of entriesOf(within)) {
       entries += 1
+      if (isFolder && depth >= limits.nested) entries = limits.entries + 1
       if (isOver()) return
-      if (isFolder) await below(within, name, look)
+      if (isFolder) await below(within, name, (next) => look(next, depth + 1))
       else bytes += await sizeOf(within, name)
       if (isOver()) return
     }
   }
-  await look(folder)
+  await look(folder, 0)
   return { bytes, entries }
 }
 
