@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { defineSchema, defineTable } from 'convex/server'
 import { v } from 'convex/values'
 import { describe, expect, it } from 'vitest'
 import { authTables, defineAuth, readCard } from '../src/convex/index.ts'
 import { auth } from './convex/auth.ts'
+import testSchema from './convex/schema.ts'
 import { createWorld } from './convex-world.ts'
 
 const schema = defineSchema({
@@ -118,4 +120,19 @@ describe('ctx.db', () => {
     expect(count).toBe(2)
     expect(await world.audit()).toMatchObject([{ kind: 'unsafe', reason: 'count all projects', user: 'ada' }])
   })
+})
+
+it('shows functions in the README that work', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const [, section = ''] = readme.split('## Convex functions that know who calls them\n')
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(section) ?? []
+  const plain = code.replaceAll(/^import .*$/gm, '').replaceAll('export const', 'const')
+  const made = new Function(
+    'defineAuth',
+    'schema',
+    'v',
+    `${plain}\nreturn { auth, gate, receiveWebhook, whoAmI, stop }`,
+  )(defineAuth, testSchema, v)
+  expect(readCard(made.stop)).toEqual({ caller: 'org', permission: 'run:stop', stepUpSeconds: 600 })
+  expect([made.gate, made.receiveWebhook, made.whoAmI].every(({ isInternal }) => isInternal)).toBe(true)
 })

@@ -1,7 +1,7 @@
 import { type AuthEvent, defineAuth } from '../../src/convex/index.ts'
 import schema from './schema.ts'
 
-export const issuer = 'https://clerk.test'
+export const issuer = process.env.TEST_CLERK_ISSUER ?? 'https://clerk.test'
 /** What the functions told beside the audit table. */
 export const told: AuthEvent[] = []
 

@@ -2,7 +2,8 @@ import { httpRouter } from 'convex/server'
 import { auth } from './auth.ts'
 
 /** Of the tests only. */
-export const signingSecret = `whsec_${btoa('a secret of the tests, 32 bytes.')}`
+export const signingSecret =
+  process.env.TEST_CLERK_WEBHOOK_SECRET ?? `whsec_${btoa('a secret of the tests, 32 bytes.')}`
 
 const http = httpRouter()
 http.route({ path: '/auth/status', method: 'GET', handler: auth.statusRoute({ origins: ['http://app.test'] }) })
