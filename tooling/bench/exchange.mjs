@@ -3,7 +3,9 @@
 
 import { loadChains } from './harness/chains.mjs'
 import { startPeer } from './harness/child.mjs'
-import { interleave, median, ratio, spread } from './harness/rounds.mjs'
+import { loadCases, ratesOf, withCost } from './harness/loads.mjs'
+import { interleave } from './harness/rounds.mjs'
+import { ratioTargets } from './harness/targets.mjs'
 
 const connections = 64
 const baseline = 'client-credentials'
@@ -64,36 +66,20 @@ export async function run({ rounds, seconds, pin, progress }) {
           if (name === 'exchange-distinct') {
             await loadChains(url, clientCredentials(keep), { seconds: seconds * reserve })
           }
-          const before = service.cpuMicroseconds()
-          const result = await loadChains(url, chains, { seconds })
-          return { ...result, cpu: (service.cpuMicroseconds() - before) / result.requests }
+          return withCost(service, () => loadChains(url, chains, { seconds }))
         },
       })),
       { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
     )
-    const rates = (/** @type {string} */ name) => (measured.get(name) ?? []).map((each) => each.perSecond)
-    const target = (/** @type {string} */ name, /** @type {number} */ least) => {
-      const got = ratio(rates(name), rates(baseline))
-      return { what: `${name} ÷ ${baseline}`, least, got, met: got >= least }
-    }
     return {
       name: 'exchange',
       ratio_to: baseline,
       settings: { rounds, seconds, connections, pinned: pin, load: 'node:http' },
-      cases: cases.map(({ name }) => {
-        const all = measured.get(name) ?? []
-        return {
-          name,
-          ops_per_s: spread(rates(name)),
-          ratio: ratio(rates(name), rates(baseline)),
-          more: {
-            cpu_us: median(all.map((each) => each.cpu)),
-            p50_ms: median(all.map((each) => each.p50Ms)),
-            p99_ms: median(all.map((each) => each.p99Ms)),
-          },
-        }
-      }),
-      targets: [target('exchange', 0.8), target('exchange-distinct', 0.5)],
+      cases: loadCases(measured, baseline),
+      targets: ratioTargets(ratesOf(measured), [
+        ['exchange', baseline, 0.8],
+        ['exchange-distinct', baseline, 0.5],
+      ]),
     }
   } finally {
     await service.stop()

@@ -1,8 +1,9 @@
 // One guarded route of Express 5 on one core, load from the other: 1,000 tokens that come again and again.
 
 import { startPeer } from './harness/child.mjs'
-import { interleave, median } from './harness/rounds.mjs'
-import { rateCases, ratioTargets } from './harness/targets.mjs'
+import { loadCases, ratesOf, withCost } from './harness/loads.mjs'
+import { interleave } from './harness/rounds.mjs'
+import { ratioTargets } from './harness/targets.mjs'
 import { load, requireWrk } from './harness/wrk.mjs'
 
 const peers = ['bare', 'countersign', 'express-oauth2-jwt-bearer', 'jose', 'fast-jwt-cache']
@@ -41,31 +42,16 @@ export async function run({ rounds, seconds, pin, progress }) {
     const measured = await interleave(
       started.map((peer) => ({
         name: peer.name,
-        run: async () => {
-          const before = peer.cpuMicroseconds()
-          const result = await load(peer.told, { seconds, connections, ...loadCore })
-          return { ...result, cpu: (peer.cpuMicroseconds() - before) / result.requests }
-        },
+        run: () => withCost(peer, () => load(peer.told, { seconds, connections, ...loadCore })),
       })),
       { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
     )
-    const rates = new Map([...measured].map(([name, all]) => [name, all.map(({ perSecond }) => perSecond)]))
     return {
       name: 'http-guard',
       ratio_to: 'bare',
       settings: { rounds, seconds, connections, pinned: pin, load: 'wrk', tokens: started[0]?.told.bearers.length },
-      cases: rateCases(rates, 'bare').map((each) => {
-        const all = measured.get(each.name) ?? []
-        return {
-          ...each,
-          more: {
-            cpu_us: median(all.map(({ cpu }) => cpu)),
-            p50_ms: median(all.map(({ p50Ms }) => p50Ms)),
-            p99_ms: median(all.map(({ p99Ms }) => p99Ms)),
-          },
-        }
-      }),
-      targets: ratioTargets(rates, [
+      cases: loadCases(measured, 'bare'),
+      targets: ratioTargets(ratesOf(measured), [
         ['countersign', 'bare', 0.9],
         ['countersign', 'express-oauth2-jwt-bearer', 5],
         ['countersign', 'fast-jwt-cache', 1],

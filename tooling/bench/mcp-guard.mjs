@@ -2,8 +2,9 @@
 // tools of which a token may use half. One core, load from the other: 1,000 tokens of one caller in turns.
 
 import { startPeer } from './harness/child.mjs'
-import { interleave, median } from './harness/rounds.mjs'
-import { rateCases, ratioTargets } from './harness/targets.mjs'
+import { costs, loadCases, ratesOf, withCost } from './harness/loads.mjs'
+import { interleave } from './harness/rounds.mjs'
+import { ratioTargets } from './harness/targets.mjs'
 import { load, requireWrk } from './harness/wrk.mjs'
 
 const tools = 20
@@ -64,39 +65,27 @@ export async function run({ rounds, seconds, pin, progress }) {
         name: peer.name,
         run: async () => {
           const many = peer.what === 'list' ? listConnections : connections
-          const before = peer.cpuMicroseconds()
-          const result = await load(peer.told[peer.what], { seconds, connections: many, ...loadCore })
-          return { ...result, cpu: (peer.cpuMicroseconds() - before) / result.requests }
+          return withCost(peer, () => load(peer.told[peer.what], { seconds, connections: many, ...loadCore }))
         },
       })),
       { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
     )
-    const rates = new Map([...measured].map(([name, all]) => [name, all.map(({ perSecond }) => perSecond)]))
-    const cpuOf = (/** @type {string} */ name) => median((measured.get(name) ?? []).map(({ cpu }) => cpu))
-    const more = (/** @type {string} */ name) => {
-      const all = measured.get(name) ?? []
-      return {
-        cpu_us: cpuOf(name),
-        p50_ms: median(all.map(({ p50Ms }) => p50Ms)),
-        p99_ms: median(all.map(({ p99Ms }) => p99Ms)),
-      }
-    }
     const compared = ['v2', 'v1', 'list-v2', 'list-v1'].flatMap((sdk) => {
       const pair = [`${sdk}-bare`, `${sdk}-countersign`]
-      return rateCases(new Map(pair.map((name) => [name, rates.get(name) ?? []])), `${sdk}-bare`)
+      return loadCases(new Map(pair.map((name) => [name, measured.get(name) ?? []])), `${sdk}-bare`)
     })
     return {
       name: 'mcp-guard',
       ratio_to: 'bare of the same SDK',
       settings: { rounds, seconds, connections, listConnections, pinned: pin, load: 'wrk', tools, manyTools },
-      cases: compared.map((each) => ({ ...each, more: more(each.name) })),
+      cases: compared,
       targets: [
-        ...ratioTargets(rates, [
+        ...ratioTargets(ratesOf(measured), [
           ['v2-countersign', 'v2-bare', 0.9],
           ['v1-countersign', 'v1-bare', 0.9],
         ]),
         ...['list-v2-countersign', 'list-v1-countersign'].map((name) => {
-          const got = cpuOf(name)
+          const got = costs(measured.get(name) ?? []).cpu_us
           const what = `${name}: CPU of a filtered list over 1,000 tools, µs`
           return { what, most: mostListCpuUs, got, met: got <= mostListCpuUs }
         }),

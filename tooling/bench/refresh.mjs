@@ -2,7 +2,9 @@
 
 import { loadChains } from './harness/chains.mjs'
 import { startPeer } from './harness/child.mjs'
-import { interleave, median, ratio, spread } from './harness/rounds.mjs'
+import { loadCases, ratesOf, withCost } from './harness/loads.mjs'
+import { interleave } from './harness/rounds.mjs'
+import { ratioTargets } from './harness/targets.mjs'
 
 const sessions = 64
 const baseline = 'client-credentials'
@@ -58,34 +60,16 @@ export async function run({ rounds, seconds, pin, progress }) {
     const measured = await interleave(
       cases.map(({ name, chains }) => ({
         name,
-        run: async () => {
-          const before = service.cpuMicroseconds()
-          const result = await loadChains(url, chains, { seconds })
-          return { ...result, cpu: (service.cpuMicroseconds() - before) / result.requests }
-        },
+        run: () => withCost(service, () => loadChains(url, chains, { seconds })),
       })),
       { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
     )
-    const rates = (/** @type {string} */ name) => (measured.get(name) ?? []).map((each) => each.perSecond)
-    const got = ratio(rates('countersign-sqlite'), rates(baseline))
     return {
       name: 'refresh',
       ratio_to: baseline,
       settings: { rounds, seconds, sessions, pinned: pin, load: 'node:http' },
-      cases: cases.map(({ name }) => {
-        const all = measured.get(name) ?? []
-        return {
-          name,
-          ops_per_s: spread(rates(name)),
-          ratio: ratio(rates(name), rates(baseline)),
-          more: {
-            cpu_us: median(all.map((each) => each.cpu)),
-            p50_ms: median(all.map((each) => each.p50Ms)),
-            p99_ms: median(all.map((each) => each.p99Ms)),
-          },
-        }
-      }),
-      targets: [{ what: `countersign-sqlite ÷ ${baseline}`, least: leastRatio, got, met: got >= leastRatio }],
+      cases: loadCases(measured, baseline),
+      targets: ratioTargets(ratesOf(measured), [['countersign-sqlite', baseline, leastRatio]]),
     }
   } finally {
     await service.stop()

@@ -4,7 +4,8 @@
 // oidc-provider keeps everything in memory and stores no row for a JWT.
 
 import { startPeer } from './harness/child.mjs'
-import { interleave, median, ratio, spread } from './harness/rounds.mjs'
+import { loadCases, withCost } from './harness/loads.mjs'
+import { interleave } from './harness/rounds.mjs'
 import { load, requireWrk } from './harness/wrk.mjs'
 
 const peers = ['countersign-sqlite', 'countersign-postgres', 'oidc-provider-memory', 'better-auth-sqlite']
@@ -50,36 +51,18 @@ export async function run({ rounds, seconds, pin, progress }) {
     const measured = await interleave(
       started.map((peer) => ({
         name: peer.name,
-        run: async () => {
-          const before = peer.cpuMicroseconds()
-          const result = await load(peer.told, {
-            seconds,
-            connections,
-            ...(loadCore === undefined ? {} : { core: loadCore }),
-          })
-          return { ...result, cpu: (peer.cpuMicroseconds() - before) / result.requests }
-        },
+        run: () =>
+          withCost(peer, () =>
+            load(peer.told, { seconds, connections, ...(loadCore === undefined ? {} : { core: loadCore }) }),
+          ),
       })),
       { rounds, onRound: (round) => progress(`round ${round} of ${rounds}`) },
     )
-    const rates = (/** @type {string} */ name) => (measured.get(name) ?? []).map((each) => each.perSecond)
     return {
       name: 'token-endpoint',
       ratio_to: baseline,
       settings: { rounds, seconds, connections, pinned: pin, load: 'wrk' },
-      cases: peers.map((name) => {
-        const all = measured.get(name) ?? []
-        return {
-          name,
-          ops_per_s: spread(rates(name)),
-          ratio: ratio(rates(name), rates(baseline)),
-          more: {
-            cpu_us: median(all.map((each) => each.cpu)),
-            p50_ms: median(all.map((each) => each.p50Ms)),
-            p99_ms: median(all.map((each) => each.p99Ms)),
-          },
-        }
-      }),
+      cases: loadCases(measured, baseline),
     }
   } finally {
     for (const peer of started) await peer.stop()
