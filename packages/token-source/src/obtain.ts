@@ -1,6 +1,6 @@
 import { isTokenSourceError, TokenSourceError } from './errors.ts'
 import type { Grant, RefreshToken, StoredTokens, Target, TokenExchange, TokenStore } from './options.ts'
-import type { Answer, RequestToken } from './request-token.ts'
+import { type Answer, type RequestToken, tokenExchange } from './request-token.ts'
 
 export interface Obtained {
   readonly accessToken: string
@@ -36,7 +36,7 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 
 async function exchange(grant: TokenExchange, request: RequestToken): Promise<Answer> {
   const { subjectToken, subjectTokenType = accessTokenType } = grant
-  return request('urn:ietf:params:oauth:grant-type:token-exchange', {
+  return request(tokenExchange, {
     ...parametersOf(grant),
     subject_token: typeof subjectToken === 'string' ? subjectToken : await subjectToken(),
     subject_token_type: subjectTokenType,

@@ -24,6 +24,8 @@ export interface Answer {
 
 export type RequestToken = (grantType: string, parameters: Readonly<Record<string, string>>) => Promise<Answer>
 
+export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 /** Longest wait that a server may ask for. */
 const longestRetryAfterSeconds = 300
 
@@ -53,7 +55,7 @@ export function createRequest(options: ServerOptions): RequestToken {
         refreshToken: answer.refresh_token,
       }
     } catch (error) {
-      throw toTokenSourceError(error, secrets)
+      throw toTokenSourceError(error, grantType, secrets)
     }
   }
 }
@@ -77,14 +79,15 @@ const codeOf: Readonly<Record<string, TokenSourceErrorCode>> = {
   server_error: 'unavailable',
 }
 
-function toTokenSourceError(error: unknown, secrets: readonly string[]): TokenSourceError {
+function toTokenSourceError(error: unknown, grantType: string, secrets: readonly string[]): TokenSourceError {
   if (error instanceof TokenSourceError) return error
   if (error instanceof Unanswered) return new TokenSourceError('unavailable', error.message)
   if (error instanceof ResponseBodyError) {
     const oauthError = readable(error.error, secrets, 64) ?? 'an error'
     const description = readable(error.error_description, secrets, 200)
     const message = `the token endpoint answered ${oauthError}${description === undefined ? '' : `: ${description}`}`
-    return new TokenSourceError(codeOf[error.error] ?? 'request_refused', message, { oauthError })
+    const code = isRefusedToken(error.error, grantType) ? 'grant_refused' : codeOf[error.error]
+    return new TokenSourceError(code ?? 'request_refused', message, { oauthError })
   }
   if (error instanceof WWWAuthenticateChallengeError) {
     return new TokenSourceError('client_refused', `the token endpoint answered ${error.status}`)
@@ -94,6 +97,11 @@ function toTokenSourceError(error: unknown, secrets: readonly string[]): TokenSo
     return new TokenSourceError('answer_invalid', `the authorization server's answer breaks the rules: ${error.code}`)
   }
   return new TokenSourceError('answer_invalid', "the authorization server's answer could not be used")
+}
+
+/** What RFC 8693 section 2.2.2 has a server say of a subject token that has ended, or is not for this client. */
+function isRefusedToken(error: string, grantType: string): boolean {
+  return error === 'invalid_request' && grantType === tokenExchange
 }
 
 /** Text of the server's in a message: bounded, on one line, and never with what was sent to it. */

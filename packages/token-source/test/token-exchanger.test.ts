@@ -4,17 +4,21 @@ import { createTokenExchanger, type TokenExchangerOptions } from '../src/index.t
 import { testClock } from './clock.ts'
 import { scriptedServer, send } from './scripted-server.ts'
 
+/** RFC 8693 section 2.2.2 names the first; other servers say the second. */
+const refusals: Readonly<Record<string, string>> = { ended: 'invalid_request', bad: 'invalid_grant' }
+
 async function world(options: Partial<TokenExchangerOptions> = {}) {
-  const server = await scriptedServer(({ form }, response, turn) =>
-    form.get('subject_token') === 'bad'
-      ? send(response, 400, { error: 'invalid_grant' })
+  const server = await scriptedServer(({ form }, response, turn) => {
+    const error = refusals[form.get('subject_token') ?? '']
+    return error !== undefined
+      ? send(response, 400, { error })
       : send(response, 200, {
           access_token: `${form.get('subject_token')}-for-${form.get('audience')}-${turn}`,
           issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
           token_type: 'Bearer',
           expires_in: 300,
-        }),
-  )
+        })
+  })
   const clock = testClock()
   const exchanger = createTokenExchanger({
     issuer: server.issuer,
@@ -50,15 +54,16 @@ describe('a token exchanger', () => {
   it('forgets what cannot be exchanged, and keeps what was asked for last', async () => {
     const { server, exchanger } = await world({ maxSubjects: 2 })
     await expect(exchanger.getToken('bad')).rejects.toMatchObject({ code: 'grant_refused' })
+    await expect(exchanger.getToken('ended')).rejects.toMatchObject({ code: 'grant_refused' })
     expect(exchanger.size).toBe(0)
     await exchanger.getToken('ada')
     await exchanger.getToken('bob')
     await exchanger.getToken('ada')
     await exchanger.getToken('cleo')
     expect(exchanger.size).toBe(2)
-    expect(await exchanger.getToken('ada')).toBe('ada-for-mcp-coder-2')
-    expect(await exchanger.getToken('bob')).toBe('bob-for-mcp-coder-5')
-    expect(server.asked).toHaveLength(5)
+    expect(await exchanger.getToken('ada')).toBe('ada-for-mcp-coder-3')
+    expect(await exchanger.getToken('bob')).toBe('bob-for-mcp-coder-6')
+    expect(server.asked).toHaveLength(6)
   })
 
   it("never gives one caller another's token", async () => {
