@@ -8,4 +8,4 @@ export {
 } from './auth-error.ts'
 export { bucket } from './bucket.ts'
 export { type ClerkClaims, type ClerkOrganization, parseClerkClaims } from './claims.ts'
-export { type Denied, type DenialReason, denialMessages, denialReasons, readDenial, unwrap } from './denial.ts'
+export { type DenialReason, type Denied, denialMessages, denialReasons, readDenial, unwrap } from './denial.ts'

@@ -1,4 +1,4 @@
-import { type Infer, type VUnion, v } from 'convex/values'
+import { type VUnion, v } from 'convex/values'
 
 const happenedAt = v.number()
 
@@ -61,8 +61,6 @@ export const changeValidator: VUnion<Change, never[]> = v.union(
   }),
   v.object({ kind: v.literal('session'), session: v.string(), user: v.string(), operation: v.string(), happenedAt }),
 ) as unknown as VUnion<Change, never[]>
-
-export type ChangeInput = Infer<typeof changeValidator>
 
 type Data = Readonly<Record<string, unknown>>
 

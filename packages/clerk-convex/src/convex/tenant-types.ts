@@ -3,7 +3,6 @@ import type {
   GenericDataModel,
   IndexRange,
   IndexRangeBuilder,
-  OrderedQuery,
   Query,
   TableNamesInDataModel,
   WithoutSystemFields,
@@ -74,5 +73,3 @@ export interface TenantWriter<DataModel extends GenericDataModel, Rules extends 
   ): Promise<void>
   delete<Table extends TenantTable<DataModel, Rules>>(id: GenericId<Table>): Promise<void>
 }
-
-export type AnyQuery = OrderedQuery<GenericDataModel[string]>
