@@ -46,6 +46,8 @@ async function tour(options: TourArguments): Promise<number> {
     if (!options.once) {
       out.write('  The fleet stays up. Ctrl-C ends it.\n')
       await stopped
+    } else {
+      out.write('  The fleet ends here; without --once it stays up.\n')
     }
     return results.every((result) => result.ok) ? exitCodes.done : exitCodes.surprised
   } finally {

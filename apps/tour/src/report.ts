@@ -26,6 +26,11 @@ export function summary(fleet: Fleet, results: readonly StepResult[]): string {
   ].join('\n')
 }
 
+/** `1 row`, `2 rows`. */
+export function count(amount: number, thing: string): string {
+  return `${amount} ${thing}${amount === 1 ? '' : 's'}`
+}
+
 /** For machines: everything that the table says. */
 export function json(fleet: Fleet, results: readonly StepResult[]): string {
   return JSON.stringify({

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fleet } from '../fleet.ts'
 import { bearer, get, postJson } from '../http.ts'
+import { count } from '../report.ts'
 import { operatorsApp } from '../support-of-tour.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
@@ -13,14 +16,17 @@ export const support: readonly Step<Fleet>[] = [
       const note = { note: 'My chat does not load.' }
       const asked = await postJson(`${addresses['agent-api']}/support`, note, bearer(kept.userToken))
       expectThat(asked.status === 202, `asking was answered ${asked.status}`)
+      const why = 'ticket 4711: chat does not load'
       const operator = bearer(await operatorsToken(fleet))
       const { body } = await get(`${addresses['support-console']}/help`, operator)
       const url = `${addresses['support-console']}/help/${body.requests[0]?.id}/conversations`
       const without = await postJson(url, {}, operator)
       expectThat(without.status === 400, `without a reason ${without.status} came back`)
-      const read = await postJson(url, { reason: 'ticket 4711: chat does not load' }, operator)
+      const read = await postJson(url, { reason: why }, operator)
       expectThat(read.status === 200, `${read.status} ${JSON.stringify(read.body)} came back`)
-      return `${read.body.conversations.length} conversations, by delegation, the reason in the audit log; 400 without one`
+      const log = await readFile(join(fleet.dataDir, 'data', 'audit.jsonl'), 'utf8')
+      expectThat(log.includes(why), 'the reason is not in the audit log')
+      return `${count(read.body.conversations.length, 'conversation')}, by delegation, the reason in the audit log; 400 without one`
     },
   },
   {

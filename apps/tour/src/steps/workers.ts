@@ -3,6 +3,7 @@ import { createTokenSource } from '@countersign/token-source'
 import { openReportStore, runEtl } from '@countersign-apps/analytics-service'
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm, postJson } from '../http.ts'
+import { count } from '../report.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
 /** What runs without anybody before a screen: a batch, and a job in a customer's name. */
@@ -24,7 +25,7 @@ export const workers: readonly Step<Fleet>[] = [
         const token = await ownToken(addresses.issuer, accounts.service, 'analytics-service')
         const { status, body } = await get(`${addresses['analytics-service']}/reports`, bearer(token))
         expectThat(status === 200 && body.reports.length > 0, `the reports answered ${status}`)
-        return `${rows} rows through agent-api's pages, none twice; ${body.reports.length} agents in the reports`
+        return `${count(rows, 'row')} through agent-api's pages, none twice; ${count(body.reports.length, 'agent')} in the reports`
       } finally {
         source.close()
         store.close()
