@@ -7,12 +7,13 @@ import {
   fileKeyStore,
   isRunnerError,
   RunnerError,
+  type RunnerEvent,
   type RunnerFetchOptions,
   runnerErrorCodes,
   runnerErrorRemedies,
   runnerFetch,
 } from '../src/node/runner/index.ts'
-import { memoryKeys, type RunnerEvent, type RunnerWorld, runnerWorld, temporaryFolder } from './runner-world.ts'
+import { memoryKeys, type RunnerWorld, runnerWorld, temporaryFolder } from './runner-world.ts'
 
 interface Client {
   readonly world: RunnerWorld

@@ -1,7 +1,13 @@
 import { createDpopProof, type DpopKey, importDpopKey } from '@countersign/tokens/dpop'
+import type { MutationAuth } from 'convex/server'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type PairingCode, pairRunner } from '../src/node/runner/index.ts'
+import type { RunnerClaims } from '../src/runner/index.ts'
 import { type Answer, memoryKeys, newKey, type RunnerWorld, runnerWorld, until } from './runner-world.ts'
+
+/** Compiles only: what a Convex mutation signs with takes the claims as they are. */
+export const signInConvex = (ctx: { auth: MutationAuth }, claims: RunnerClaims, life: number): Promise<string> =>
+  ctx.auth.signJwt({ claims, expiresInSeconds: life })
 
 let world: RunnerWorld
 let key: DpopKey
@@ -124,6 +130,7 @@ describe('who approves', () => {
     await expect(world.runners.approve(eve, code, 'ws_1')).rejects.toMatchObject({ code: 'not_a_member' })
     const away = { ...world.ada, organization: 'org_other' }
     await expect(world.runners.approve(away, code, 'ws_1')).rejects.toMatchObject({ code: 'not_a_member' })
+    expect(world.audit.at(-1)).toEqual({ type: 'refused', at: 'person', code: 'not_a_member', by: world.userId })
   })
 
   it('cannot give a runner a second key, nor a key a second runner', async () => {

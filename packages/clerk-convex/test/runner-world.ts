@@ -14,7 +14,7 @@ import {
   memoryUsedProofs,
 } from '@countersign/tokens/dpop'
 import { signJws } from '@countersign/tokens/jws'
-import { type Fetch, fileKeyStore, type KeyStore, pairRunner, type RunnerEvent } from '../src/node/runner/index.ts'
+import { type Fetch, type KeyStore, pairRunner } from '../src/node/runner/index.ts'
 import {
   type Approver,
   createRunnerTokens,
@@ -274,5 +274,3 @@ export async function pairedRunner(
 export async function newKey(algorithm?: DpopKey['algorithm']): Promise<DpopKey> {
   return await importDpopKey(await generateDpopKey(algorithm))
 }
-
-export { fileKeyStore, type RunnerEvent }

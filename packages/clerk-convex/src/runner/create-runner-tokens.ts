@@ -2,7 +2,7 @@ import { admit, type RunnerDecision, type RunnerNeed } from './admit.ts'
 import { handle } from './handle.ts'
 import { type RunnerTokensOptions, readOptions } from './options.ts'
 import { type Approver, approve, deny, lookUp, type PairingRequest } from './pairing.ts'
-import { refuse } from './runner-refused.ts'
+import { isRunnerRefusal, refuse } from './runner-refused.ts'
 import type { Runner } from './runner-store.ts'
 
 export interface RunnerTokens {
@@ -42,13 +42,22 @@ export function createRunnerTokens(options: RunnerTokensOptions): RunnerTokens {
     if ((await setting.store.endTokens(id, revoked)) === undefined) refuse('unpaired_runner')
   }
 
+  /** A person's refusals are recorded too; where the caller's transaction fails with them, the record goes with it. */
+  async function recorded<Result>(by: Approver, answer: Promise<Result>): Promise<Result> {
+    return await answer.catch(async (error: unknown) => {
+      if (isRunnerRefusal(error))
+        await setting.audit({ type: 'refused', at: 'person', code: error.code, by: by.person })
+      throw error
+    })
+  }
+
   return {
     handle: (request) => handle(setting, request),
     admit: (request, need) => admit(setting, request, need),
-    lookUp: (by, userCode) => lookUp(setting, by, userCode),
-    approve: (by, userCode, workspace) => approve(setting, by, userCode, workspace),
-    deny: (by, userCode) => deny(setting, by, userCode),
-    endTokens: (by, runner) => end(by, runner, false),
-    revoke: (by, runner) => end(by, runner, true),
+    lookUp: (by, userCode) => recorded(by, lookUp(setting, by, userCode)),
+    approve: (by, userCode, workspace) => recorded(by, approve(setting, by, userCode, workspace)),
+    deny: (by, userCode) => recorded(by, deny(setting, by, userCode)),
+    endTokens: (by, runner) => recorded(by, end(by, runner, false)),
+    revoke: (by, runner) => recorded(by, end(by, runner, true)),
   }
 }

@@ -8,8 +8,8 @@ import type { RunnerStore } from './runner-store.ts'
 /** Longest life of a runner token, in seconds. */
 export const longestLifeSeconds = 900
 
-/** What a runner token says beside `iss`, `iat` and `exp`, which its signer adds. */
-export interface RunnerClaims {
+/** What a runner token says beside `iss`, `iat` and `exp`, which its signer adds; `ctx.auth.signJwt` takes it as it is. */
+export type RunnerClaims = {
   /** Whom the runner works for. */
   readonly sub: string
   readonly aud: string
@@ -48,10 +48,10 @@ export type RunnerAuditEntry =
   | { readonly type: 'tokens_ended'; readonly runner: string; readonly by: string; readonly revoked: boolean }
   | {
       readonly type: 'refused'
-      readonly at: 'device_authorization' | 'token' | 'resource'
+      readonly at: 'device_authorization' | 'token' | 'resource' | 'person'
       readonly code: RunnerRefusalCode | ProofRejectionCode
-      /** Where it is known. */
-      readonly runner?: string
+      /** The person who was turned away, where it is one. */
+      readonly by?: string
     }
 
 export interface RunnerTokensOptions {
