@@ -1,5 +1,4 @@
-import { type ClientInfo, type Issuer, IssuerError } from '@countersign/issuer'
-import { allPages } from './all-pages.ts'
+import { allPages, type ClientInfo, type Issuer, IssuerError } from '@countersign/issuer'
 import type { Settings } from './config.ts'
 import { AuthModuleError } from './errors.ts'
 

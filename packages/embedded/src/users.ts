@@ -1,5 +1,4 @@
-import type { Issuer, UserInfo } from '@countersign/issuer'
-import { allPages } from './all-pages.ts'
+import { allPages, type Issuer, type UserInfo } from '@countersign/issuer'
 import { AuthModuleError } from './errors.ts'
 import { isMachineSecret } from './machines.ts'
 

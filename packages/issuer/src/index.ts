@@ -16,6 +16,7 @@ export type { SnapshotMessage } from './feed/snapshots.ts'
 export { canaryPrefix } from './feed/upkeep.ts'
 export { createIssuer } from './issuer.ts'
 export type { FeedOptions, IssuerLimits, IssuerOptions } from './options.ts'
+export { allPages } from './page.ts'
 export { guessBits, sharedPasswordBounds, sharedPasswordFault } from './password-strength.ts'
 export { passwordBounds } from './passwords.ts'
 export type {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { addressKey } from '../src/address.ts'
 import { parseForm } from '../src/http/form.ts'
 import { normaliseIdentifier } from '../src/identifier.ts'
+import { allPages } from '../src/page.ts'
 import { newId, randomText } from '../src/random.ts'
 import { createTurns } from '../src/turns.ts'
 
@@ -92,6 +93,14 @@ describe('random text', () => {
     expect(new Set(ids).size).toBe(10_000)
     for (const id of ids.slice(0, 100)) expect(id).toMatch(/^[A-Za-z0-9_-]{21}[AQgw]$/)
     expect(randomText(32)).toHaveLength(43)
+  })
+})
+
+describe('all pages', () => {
+  it.each([0, 1, 999, 1000, 1001, 2000])('are %i entries, each once and in order', async (count) => {
+    const entries = Array.from({ length: count }, (_, index) => `u${String(index).padStart(5, '0')}`)
+    const list = async ({ after = '', limit = 100 }) => entries.filter((name) => name > after).slice(0, limit)
+    expect(await allPages(list, (name) => name)).toEqual(entries)
   })
 })
 

@@ -1,6 +1,5 @@
-import type { ClientInfo, GrantType } from '@countersign/issuer'
+import { allPages, type ClientInfo, type GrantType } from '@countersign/issuer'
 import { type Command, Option } from 'commander'
-import { allPages } from '../all-pages.ts'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
 import type { Page } from '../output.ts'

@@ -1,6 +1,5 @@
-import type { UserInfo } from '@countersign/issuer'
+import { allPages, type UserInfo } from '@countersign/issuer'
 import type { Command } from 'commander'
-import { allPages } from '../all-pages.ts'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
 import type { Page } from '../output.ts'
