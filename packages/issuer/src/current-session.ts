@@ -83,6 +83,8 @@ async function byAccessToken(
 ): Promise<Omit<Held, 'client'> | undefined> {
   if (credential.deliveredBy !== 'header') return undefined
   const principal = await own.read(credential.token)
+  // What it was exchanged for keeps the session that it ends with, and is some service's: to end it is the person's.
+  if (principal !== undefined && principal.ancestors.length > 0) return undefined
   if (principal?.session === undefined || !(await stillCounts(context, principal))) return undefined
   const session = await context.stores.sessions.byId(principal.session)
   return session === undefined ? undefined : { session, expiresAt: principal.expiresAt, spent: false }

@@ -2,7 +2,7 @@ import { createGuard } from '@countersign/guard'
 import { followRevocations } from '@countersign/revocation'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { accessTokenType, type Fleet, jwtType, startFleet } from './exchange-fixture.ts'
-import { claimsOf, password } from './service.ts'
+import { claimsOf, jsonOf, password } from './service.ts'
 
 let fleet: Fleet
 beforeEach(async () => {
@@ -286,6 +286,19 @@ describe('whatever ends one of its parents', () => {
     } finally {
       await Promise.all([guards.first.close(), guards.second.close(), revocations.close()])
     }
+  })
+
+  it.each<[how: string, audience: string]>([
+    ['delegation', 'billing-worker'],
+    ['impersonation', 'archive'],
+  ])('gives nobody the session it comes of: %s', async (_how, audience) => {
+    const subject = await fleet.signIn()
+    const headers = { authorization: `Bearer ${await fleet.exchanged('agent-api', subject, { audience })}` }
+    const status = (init: Record<string, string>) =>
+      fetch(`${fleet.service.url}/auth/status`, { headers: init }).then(jsonOf)
+    expect(await status(headers)).toEqual({ state: 'signed-out' })
+    await fleet.service.postJson('/auth/sign-out', {}, headers)
+    expect(await status({ authorization: `Bearer ${subject}` })).toMatchObject({ state: 'signed-in' })
   })
 
   it('leaves the parent of a revoked descendant alone', async () => {
