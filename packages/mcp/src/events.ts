@@ -22,6 +22,7 @@ export type McpRefusal =
   | 'too_large'
   | 'not_json'
   | 'batch_too_large'
+  | 'too_many_subscriptions'
   | 'session_unknown'
   | 'session_of_another'
 

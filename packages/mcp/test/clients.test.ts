@@ -10,7 +10,7 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { McpServer } from '@modelcontextprotocol/server'
 import { describe, expect, it } from 'vitest'
-import type { GuardedHttp } from '../src/index.ts'
+import type { GuardedHttp, McpEvent } from '../src/index.ts'
 import { collector, makeGuard, makeRevocations, makeToken, movableClock, serving } from './fixtures.ts'
 import { ask, buildV1, buildV2, call, rpc, seen, withServer } from './worlds.ts'
 
@@ -74,6 +74,42 @@ async function withIssuer(use: (issuer: string, asked: string[]) => Promise<void
     server.closeAllConnections()
     server.close()
   }
+}
+
+const modern = (message: { method: string; params?: unknown }) => ({
+  ...message,
+  params: {
+    ...(message.params as object),
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  },
+})
+const headersFor = (method: string, name?: string) => ({
+  'mcp-protocol-version': '2026-07-28',
+  'mcp-method': method,
+  ...(name === undefined ? {} : { 'mcp-name': name }),
+})
+
+/** A server that is asked without a socket, to listen to its list of tools. */
+async function openWithSubscriptions(
+  subscriptions: { readonly max: number; readonly maxPerCaller: number },
+  onEvent: (event: McpEvent) => void,
+) {
+  const server = await buildV2({ onEvent }).http({ resource: 'http://localhost/mcp', subscriptions })
+  const body = JSON.stringify(modern(ask('subscriptions/listen', { notifications: { toolsListChanged: true } })))
+  const send = (token: string, signal: AbortSignal | null = null): Promise<Response> => {
+    const headers = {
+      ...headersFor('subscriptions/listen'),
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      authorization: `Bearer ${token}`,
+    }
+    return server.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body, signal }))
+  }
+  return { server, send }
 }
 
 describe('the client of SDK v2', () => {
@@ -155,23 +191,6 @@ describe('the client of SDK v2', () => {
     }
   })
 
-  const modern = (message: { method: string; params?: unknown }) => ({
-    ...message,
-    params: {
-      ...(message.params as object),
-      _meta: {
-        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-        'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-        'io.modelcontextprotocol/clientCapabilities': {},
-      },
-    },
-  })
-  const headersFor = (method: string, name?: string) => ({
-    'mcp-protocol-version': '2026-07-28',
-    'mcp-method': method,
-    ...(name === undefined ? {} : { 'mcp-name': name }),
-  })
-
   it('cannot be another by headers: the body is what is authorised', async () => {
     await withServer('v2', {}, async (url) => {
       seen.length = 0
@@ -234,6 +253,26 @@ describe('the client of SDK v2', () => {
       },
     )
     expect(events.filter(({ type }) => type === 'ended')).toMatchObject([{ caller: { subject: 'ada' } }])
+  })
+
+  it('subscribes so many times and no more, and leaves room for others', async () => {
+    const { events, onEvent } = collector()
+    const { server, send } = await openWithSubscriptions({ max: 3, maxPerCaller: 2 }, onEvent)
+    const hangUp = new AbortController()
+    const listen = (sub: string, signal?: AbortSignal) => send(makeToken('code:read', { sub }), signal)
+    expect([(await listen('ada', hangUp.signal)).status, (await listen('ada')).status]).toEqual([200, 200])
+    const refused = await listen('ada')
+    expect([refused.status, await refused.json()]).toMatchObject([429, { id: 1, error: { code: -32_000 } }])
+    expect(events.at(-1)).toEqual({ type: 'refused', transport: 'http', reason: 'too_many_subscriptions' })
+    expect((await listen('bob')).status).toBe(200)
+    // The SDK's own word for all of them together.
+    expect(await (await listen('eve')).text()).toContain('Subscription limit reached')
+    hangUp.abort()
+    await expect.poll(async () => (await listen('ada')).status).toBe(200)
+    expect((await listen('ada')).status).toBe(429)
+    await server.close()
+    const none = openWithSubscriptions({ max: 3, maxPerCaller: 0 }, onEvent)
+    await expect(none).rejects.toMatchObject({ code: 'bad_option' })
   })
 
   it('cancels what it hung up on', async () => {

@@ -108,6 +108,6 @@ export function createServing({ guard, backend, report, refuse, denied }: Servin
 }
 
 /** Anything else is whole when it is handed over. */
-function isStream({ headers }: Response): boolean {
+export function isStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') === true
 }

@@ -16,9 +16,11 @@ export type {
   ArgumentsOf,
   GuardedHttpServer,
   GuardedMcp,
+  HttpOptionsV2,
   PromptDeclaration,
   ResourceDeclaration,
   ResourceTemplateDeclaration,
   ServerCall,
+  SubscriptionOptions,
   ToolDeclaration,
 } from './types.ts'

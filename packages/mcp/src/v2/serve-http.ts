@@ -2,25 +2,27 @@ import { type AuthInfo, createMcpHandler, type McpServer } from '@modelcontextpr
 import { authInfoOf } from '../core/caller.ts'
 import type { Core } from '../core/core.ts'
 import type { Lists } from '../core/lists.ts'
+import type { Operation } from '../core/operation.ts'
 import { filterLists, register } from '../core/register.ts'
 import { rpcCodes, rpcError } from '../http/answers.ts'
 import { createBrowserRules } from '../http/browser-rules.ts'
 import { createEndpoint } from '../http/endpoint.ts'
 import { facesOf } from '../http/faces.ts'
-import type { Admitted, Backend } from '../http/serving.ts'
+import { type Admitted, type Backend, isStream } from '../http/serving.ts'
 import { checkHttpOptions } from '../http/settings.ts'
-import type { HttpOptions } from '../options.ts'
 import { closeOff, fittingOf } from './fit.ts'
 import { type Factory, type Prepared, prepare } from './prepare.ts'
-import type { GuardedHttpServer } from './types.ts'
+import { Subscriptions } from './subscriptions.ts'
+import type { GuardedHttpServer, HttpOptionsV2 } from './types.ts'
 
-export async function serveHttp(core: Core, factory: Factory, options: HttpOptions): Promise<GuardedHttpServer> {
+export async function serveHttp(core: Core, factory: Factory, options: HttpOptionsV2): Promise<GuardedHttpServer> {
   const { guard, door, registry, report } = core
   const settings = checkHttpOptions(guard, options)
   const browser = createBrowserRules(settings.resource, options.hosts, options.origins)
+  const subscriptions = new Subscriptions(options.subscriptions)
   registry.seal()
   const prepared = await prepare(core, factory)
-  const handler = createHandler(core, factory, prepared)
+  const handler = createHandler(core, factory, prepared, subscriptions)
   const { catalogue } = registry
   const backend: Backend = { methods: ['POST'], close: handler.close, handle: handler.handle }
   const endpoint = createEndpoint({ guard, door, registry, backend, browser, catalogue, settings, report })
@@ -31,7 +33,7 @@ export async function serveHttp(core: Core, factory: Factory, options: HttpOptio
  * The SDK's handler, one server for each request. The server has those entries only that the request was admitted to, so
  * nothing else can be reached however the SDK reads the request; and it costs less than to put them all on it.
  */
-function createHandler(core: Core, factory: Factory, { capabilities, lists }: Prepared) {
+function createHandler(core: Core, factory: Factory, { capabilities, lists }: Prepared, subscriptions: Subscriptions) {
   /** By the very object that goes through the SDK: nothing in it can be made up by a caller. */
   const admitted = new WeakMap<AuthInfo, Served>()
   const handler = createMcpHandler(
@@ -57,26 +59,48 @@ function createHandler(core: Core, factory: Factory, { capabilities, lists }: Pr
         throw cause
       }
     },
-    { maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+    { maxRequestBodySize: Number.MAX_SAFE_INTEGER, maxSubscriptions: subscriptions.max },
   )
+  const answer = async (ticket: Admitted): Promise<Response> => {
+    const { request, body, operations } = ticket
+    // A batch, or a subscription, has no handler that could say so.
+    const undeclared = operations.find((one) => one.undeclared !== undefined)
+    if (undeclared !== undefined && (operations.length > 1 || isListening(undeclared))) {
+      const code = undeclared.undeclared === 'method' ? rpcCodes.methodNotFound : rpcCodes.invalidParams
+      return rpcError(400, code, 'Not found', { id: operations.length > 1 ? undefined : undeclared.id })
+    }
+    const authInfo = authInfoOf(ticket)
+    const served: Served = { ticket, tools: undefined }
+    admitted.set(authInfo, served)
+    const response = await handler.fetch(request, { authInfo, parsedBody: body })
+    return served.tools === undefined ? response : withTools(response, served.tools)
+  }
+  const listen = async (ticket: Admitted): Promise<Response> => {
+    const { caller, signal, operations, refuse } = ticket
+    const giveBack = subscriptions.take(caller.owner)
+    if (giveBack === undefined) {
+      refuse('too_many_subscriptions')
+      return rpcError(429, rpcCodes.refused, 'Too many subscriptions are open', { id: operations[0]?.id })
+    }
+    let isOpen = false
+    try {
+      const response = await answer(ticket)
+      isOpen = isStream(response) && !signal.aborted
+      if (isOpen) signal.addEventListener('abort', giveBack, { once: true })
+      return response
+    } finally {
+      if (!isOpen) giveBack()
+    }
+  }
   return {
     notify: handler.notify,
     close: handler.close,
-    async handle(ticket: Admitted): Promise<Response> {
-      const { request, body, operations } = ticket
-      // A batch, or a subscription, has no handler that could say so.
-      const undeclared = operations.find((one) => one.undeclared !== undefined)
-      if (undeclared !== undefined && (operations.length > 1 || undeclared.method === 'subscriptions/listen')) {
-        const code = undeclared.undeclared === 'method' ? rpcCodes.methodNotFound : rpcCodes.invalidParams
-        return rpcError(400, code, 'Not found', { id: operations.length > 1 ? undefined : undeclared.id })
-      }
-      const authInfo = authInfoOf(ticket)
-      const served: Served = { ticket, tools: undefined }
-      admitted.set(authInfo, served)
-      const response = await handler.fetch(request, { authInfo, parsedBody: body })
-      return served.tools === undefined ? response : withTools(response, served.tools)
-    },
+    handle: (ticket: Admitted) => (ticket.operations.some(isListening) ? listen(ticket) : answer(ticket)),
   }
+}
+
+function isListening({ method }: Operation): boolean {
+  return method === 'subscriptions/listen'
 }
 
 /** The SDK makes a JSON schema of the tool's own for each request, since it makes a server for each: it is known here. */

@@ -66,6 +66,17 @@ export interface GuardedHttpServer extends GuardedHttp {
   readonly notify: ServerNotifier
 }
 
+export interface SubscriptionOptions {
+  /** Open `subscriptions/listen` streams of all callers. 1 to 1,000,000. @default 10_000 */
+  readonly max?: number
+  /** Those of one caller; all without a token are one. 1 to 10,000. @default 32 */
+  readonly maxPerCaller?: number
+}
+
+export interface HttpOptionsV2<Scope extends string = string> extends HttpOptions<Scope> {
+  readonly subscriptions?: SubscriptionOptions
+}
+
 /** An MCP server whose every tool, resource and prompt says who may use it. Each method gives the server back. */
 export interface GuardedMcp<Scope extends string = string, Target extends string = never> {
   /**
@@ -108,7 +119,7 @@ export interface GuardedMcp<Scope extends string = string, Target extends string
    * @throws McpGuardError `round_the_wrapper` when the factory's server has a tool, resource or prompt of its own;
    * `no_resource`, `bad_option`
    */
-  http(options?: HttpOptions<Scope>): Promise<GuardedHttpServer>
+  http(options?: HttpOptionsV2<Scope>): Promise<GuardedHttpServer>
   /**
    * Serves the process's own stdin and stdout with one token.
    * @throws McpGuardError `token_refused` when it is not accepted; `round_the_wrapper`, `bad_option`
