@@ -1,4 +1,4 @@
-import { allPages, type ClientInfo, type GrantType } from '@countersign/issuer'
+import type { ClientInfo, GrantType } from '@countersign/issuer'
 import { type Command, Option } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
@@ -84,6 +84,7 @@ function writeClients(page: Page, clients: readonly ClientInfo[]): void {
 
 async function list(context: CommandContext): Promise<ExitCode> {
   return await context.withService(async ({ issuer }) => {
+    const { allPages } = await import('@countersign/issuer')
     const clients = await allPages(
       (page) => issuer.clients.list(page),
       (client) => client.name,

@@ -1,4 +1,4 @@
-import { allPages, type UserInfo } from '@countersign/issuer'
+import type { UserInfo } from '@countersign/issuer'
 import type { Command } from 'commander'
 import type { Bind, CommandContext } from '../context.ts'
 import { CliError, type ExitCode } from '../failure.ts'
@@ -64,6 +64,7 @@ function writeUsers(page: Page, users: readonly UserInfo[]): void {
 
 async function list(context: CommandContext): Promise<ExitCode> {
   return await context.withService(async ({ issuer }) => {
+    const { allPages } = await import('@countersign/issuer')
     const users = await allPages(
       (page) => issuer.users.list(page),
       (user) => user.identifier,
