@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { isAuthError, unwrap } from '../src/index.ts'
 import { api, internal } from './convex/_generated/api.ts'
 import { told } from './convex/auth.ts'
@@ -179,6 +179,30 @@ describe('what they may do', () => {
   })
 })
 
+describe('what is scheduled', () => {
+  afterEach(() => void vi.useRealTimers())
+  const later: [who: string, removed: boolean, name: string][] = [
+    ['is done in the name of who scheduled it', false, 'later'],
+    ['is denied when they were removed meanwhile', true, 'alpha'],
+  ]
+  it.each(later)('%s', async (_who, removed, name) => {
+    vi.useFakeTimers()
+    const { t, as, ids, audit } = await createWorld()
+    await unwrap(as('ada', 'org_a').mutation(api.projects.renameLater, { id: ids.projectA, name: 'later' }))
+    await t.run(async (ctx) => {
+      const row = await ctx.db
+        .query('authMemberships')
+        .withIndex('by_organization_user', (q) => q.eq('organization', 'org_a').eq('user', 'ada'))
+        .unique()
+      if (removed && row !== null) await ctx.db.patch(row._id, { state: 'removed' })
+    })
+    await t.finishAllScheduledFunctions(vi.runAllTimers)
+    expect(await t.run((ctx) => ctx.db.get(ids.projectA))).toMatchObject({ name })
+    const last = (await audit()).at(-1)
+    expect([last?.action, last?.outcome]).toEqual(['project.rename_for', removed ? 'denied' : 'allowed'])
+  })
+})
+
 describe('the audit', () => {
   it('has one row for each privileged call, allowed or denied', async () => {
     const { as, ids, audit } = await createWorld()
@@ -229,6 +253,12 @@ describe('the audit', () => {
         organization: 'org_a',
       },
     ])
+  })
+
+  it('is a line of the log where a query takes the raw database', async () => {
+    const { t } = await createWorld()
+    expect(await t.query(api.people.version, {})).toBe('1')
+    expect(told).toEqual([{ type: 'unsafe_db', reason: 'counts nothing, for a test' }])
   })
 
   it('rolls back everything, and tells the log, where a call is denied after it wrote', async () => {

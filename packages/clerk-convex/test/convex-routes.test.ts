@@ -74,7 +74,8 @@ describe('the webhook route', () => {
     const world = await createWorld()
     await deliver(world.t, { type: 'user.updated', data: { id: 'ada', banned: true }, at: 1 })
     await expect(list(world, 'ada')).rejects.toThrow()
-    await deliver(world.t, { type: 'user.updated', data: { id: 'ada', banned: false }, at: 2 })
+    // Anybody who guesses at a password can have an account locked.
+    await deliver(world.t, { type: 'user.updated', data: { id: 'ada', banned: false, locked: true }, at: 2 })
     expect(await list(world, 'ada')).toHaveLength(1)
     await deliver(world.t, { type: 'organization.deleted', data: { id: 'org_a' }, at: 3 })
     await expect(list(world, 'ada')).rejects.toThrow()
@@ -129,6 +130,7 @@ describe('the routes that tell who is signed in', () => {
     const foreign = await as('bob', 'org_a').fetch('/auth/user')
     expect(await foreign.json()).toEqual({
       user: 'bob',
+      provider: 'clerk',
       permissions: [],
       organizations: [{ organization: 'org_b', role: 'admin' }],
     })

@@ -45,6 +45,7 @@ const world: IsolationWorld<Seeded, (typeof schema)['tables']> = {
     'projects:remove': ({ projectA }) => ({ id: projectA }),
     'projects:rename': ({ projectA }) => ({ id: projectA, name: 'x' }),
     'projects:renameAction': ({ projectA }) => ({ id: projectA, name: 'x' }),
+    'projects:renameLater': ({ projectA }) => ({ id: projectA, name: 'x' }),
     'runs:inState': () => ({ workspaceId: 'private_a', state: 'running' }),
     'runs:list': () => ({ workspaceId: 'private_a' }),
     'runs:move': ({ privateRunA }) => ({ id: privateRunA, workspaceId: 'private_a' }),
@@ -62,8 +63,8 @@ describe('every public function', () => {
   it('is held against nobody, a foreign organisation, a foreign workspace and a missing role', async () => {
     const report = await proveIsolation(modules, world)
     expect(report.failures).toEqual([])
-    expect(report.functions).toHaveLength(23)
-    expect(report.calls).toBe(22 * 5)
+    expect(report.functions).toHaveLength(24)
+    expect(report.calls).toBe(23 * 5)
   })
 })
 

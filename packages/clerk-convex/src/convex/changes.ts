@@ -71,7 +71,8 @@ export function readChange(type: string, data: Data, happenedAtMs: number): Chan
   const id = text(data, 'id')
   const isGone = verb === 'deleted'
   if (kind === 'user' && id !== undefined) {
-    const state = isGone ? 'deleted' : data.banned === true || data.locked === true ? 'banned' : 'active'
+    // Not `locked`: whoever guesses at a password can bring that about, and sessions stay good.
+    const state = isGone ? 'deleted' : data.banned === true ? 'banned' : 'active'
     return { kind, user: id, state, ...happened }
   }
   if (kind === 'organization' && id !== undefined) {

@@ -13,6 +13,8 @@ import type { Setting } from './options.ts'
 /** What `userRoute` answers. */
 export interface CurrentUser {
   readonly user: string
+  /** `legacy`: of another issuer, by a row of `authIdentities`. */
+  readonly provider: 'clerk' | 'legacy'
   /** The organisation that the session has chosen, if the user is a member of it. */
   readonly organization?: string
   readonly role?: string
@@ -43,12 +45,12 @@ export function statusRoute(setting: Setting, { origins = [] }: RouteOptions): P
     answer(request, origins, async () => {
       const current = await whoCalls(ctx, request, setting, 'status')
       if (current === null) return { status: 200, body: { state: 'signed-out', phase: 'sealed' } }
-      const { user, organization: org, role } = current
+      const { user, provider, organization: org, role } = current
       return {
         status: 200,
         body: {
           state: 'signed-in',
-          provider: 'clerk',
+          provider,
           subject: user,
           ...(org === undefined ? {} : { org }),
           ...(role === undefined ? {} : { role }),

@@ -13,6 +13,7 @@ export async function whoAmI(ctx: RawQueryContext, setting: Setting): Promise<Cu
   const caller = await readCaller(ctx.auth)
   if (!('principal' in outcome) || typeof caller === 'string') return null
   const { user } = outcome.principal
+  const provider = caller.claims.issuer === setting.clerkIssuer ? 'clerk' : 'legacy'
   const memberships = await db
     .query('authMemberships')
     .withIndex('by_user', (q) => q.eq('user', user))
@@ -29,7 +30,7 @@ export async function whoAmI(ctx: RawQueryContext, setting: Setting): Promise<Cu
     organizations.push({ organization, role, ...said })
   }
   const chosen = organizations.find(({ organization }) => organization === caller.claims.organization?.id)
-  if (chosen === undefined) return { user, permissions: [], organizations }
+  if (chosen === undefined) return { user, provider, permissions: [], organizations }
   const permissions = [...(setting.roles.get(chosen.role) ?? [])]
-  return { user, organization: chosen.organization, role: chosen.role, permissions, organizations }
+  return { user, provider, organization: chosen.organization, role: chosen.role, permissions, organizations }
 }

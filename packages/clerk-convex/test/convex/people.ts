@@ -16,4 +16,10 @@ export const erase = auth.userMutation({
 
 export const greet = auth.userAction({ args: {}, handler: async (ctx) => `Hello ${ctx.principal.user}` })
 
-export const version = auth.publicQuery({ args: {}, handler: async () => '1' })
+export const version = auth.publicQuery({
+  args: {},
+  handler: async (ctx) => {
+    await ctx.unsafeDb('counts nothing, for a test')
+    return '1'
+  },
+})

@@ -65,6 +65,16 @@ export const renameAction = auth.orgAction({
   },
 })
 
+export const renameLater = auth.orgMutation({
+  args: { id: v.id('projects'), name: v.string() },
+  permission: 'project:write',
+  handler: async (ctx, { id, name }) => {
+    const { internal } = await import('./_generated/api.ts')
+    const principal = explicitPrincipal(ctx.principal)
+    await ctx.scheduler.runAfter(60_000, internal.projects.renameFor, { id, name, principal })
+  },
+})
+
 export const renameFor = auth.internalOrgMutation({
   args: { id: v.id('projects'), name: v.string() },
   permission: 'project:write',
