@@ -1,3 +1,4 @@
+import { createGuard } from '@countersign/guard'
 import { createDpopProof, type DpopKey, isProofRejection, ProofRejected } from '@countersign/tokens/dpop'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -357,6 +358,12 @@ describe('the token endpoint turns away', () => {
     expect((await fetch(`${world.url}/tokens`)).status).toBe(404)
     expect((await fetch(`${world.url}/token`)).status).toBe(400)
   })
+})
+
+it('a guard that checks no proofs turns a runner token away', async () => {
+  const guard = createGuard({ verifier: world.options.tokens })
+  expect(await guard.admit({ token: await fresh() })).toMatchObject({ admitted: false, code: 'proof_required' })
+  await guard.close()
 })
 
 describe('ending', () => {

@@ -13,7 +13,12 @@ export interface RunnerFetchOptions {
   readonly keys: KeyStore
   /** @default what the runner was approved for, as far as its person's role has it */
   readonly scopes?: readonly string[]
-  /** The Clerk session of a person who is there, new at each call. @default none: the runner works unattended */
+  /**
+   * The Clerk session, new at each call, of the one person who is there: a token outlives its session, so somebody else
+   * gets a `runnerFetch` of their own.
+   *
+   * @default none: the runner works unattended
+   */
   readonly getSession?: () => Promise<string>
   readonly onEvent?: (event: RunnerEvent) => void
   readonly clock?: Clock
