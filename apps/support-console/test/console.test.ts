@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { claimsOf, startTestFleet, type TestFleet } from './fleet.ts'
+import { claimsOf, password, startTestFleet, type TestFleet } from './fleet.ts'
 
 let fleet: TestFleet
 beforeAll(async () => {
@@ -111,6 +111,25 @@ describe('an operator', () => {
     await fleet.service.issuer.sessions.revoke(open?.id ?? '')
     await expect.poll(async () => (await reader.get('/')).text, { interval: 50 }).toContain('Your sign-in has ended.')
     expect(reader.cookie).toBe('')
+  })
+
+  it('is out when the scopes are taken away, and when the account is disabled', async () => {
+    const { users } = fleet.service.issuer
+    await users.add({ identifier: 'otto', password, scopes: ['sessions:read', 'sessions:revoke'] })
+    const ends = [
+      () => users.setScopes('otto', ['sessions:read']),
+      () => users.setScopes('otto', null),
+      () => users.disable('otto'),
+    ]
+    for (const end of ends) {
+      await users.setScopes('otto', ['sessions:read', 'sessions:revoke'])
+      const otto = fleet.visitor()
+      await otto.signIn('otto')
+      await end()
+      await expect.poll(async () => (await otto.get('/')).text, { interval: 50 }).toContain('Your sign-in has ended.')
+      expect(otto.cookie).toBe('')
+    }
+    expect((await fleet.visitor().signIn('otto')).status).toBe(400)
   })
 
   it('has no token in what the browser gets, nor in the logs', async () => {
