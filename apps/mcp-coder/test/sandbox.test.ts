@@ -77,6 +77,13 @@ describe('a command in its sandbox', () => {
   })
 
   // The kernel lets root write its settings, whatever capabilities it has given up; core_pattern names a program to run.
+  it('sees of /usr what programs are made of, and no service that is kept there', async () => {
+    const { stdout } = await shell('ls /usr; ls /usr/local /usr/src 2>/dev/null')
+    const seen = stdout.trim().split('\n')
+    expect(seen).toEqual(expect.arrayContaining(['bin', 'lib']))
+    expect(seen.filter((name) => !/^(bin|include|lib|lib32|lib64|libexec|libx32|sbin|share)$/.test(name))).toEqual([])
+  })
+
   it('writes to its workspace and its /tmp, and to no setting of the kernel', async () => {
     const { stdout } = await shell(
       'for m in $(cut -d" " -f2 /proc/mounts); do find $m -xdev -writable ! -type l 2>/dev/null; done | sort -u',
@@ -331,7 +338,15 @@ describe('without a sandbox that holds', () => {
     await writeFile(bwrap, '#!/bin/sh\nwhile [ "$1" != /usr/bin/prlimit ]; do shift; done; exec "$@"\n', {
       mode: 0o755,
     })
+    const before = await readdir('/usr')
     expect(await openCommands({ bwrap })).toEqual({ why: expect.stringContaining('a sandbox would') })
+    // It looked, and left nothing there.
+    expect(await readdir('/usr')).toEqual(before)
+  })
+
+  it('there are none where they would see what is kept below the system’s folders', async () => {
+    const opened = await openCommands({ unseen: ['/usr/share/a-service/workspaces'] })
+    expect(opened).toEqual({ why: expect.stringContaining('/usr/share/a-service/workspaces') })
   })
 
   it('there are none where no command of the list is there', async () => {

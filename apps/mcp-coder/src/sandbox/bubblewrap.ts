@@ -8,8 +8,19 @@ export const workspaceInside = '/workspace'
 export const infoFd = 3
 export const workspaceFd = 4
 
-/** All that there is of the system, read-only. */
-const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc/alternatives'] as const
+/**
+ * All that there is of the system, read-only. Not `/usr` as such: many a container keeps its service, with its secrets, in
+ * `/usr/src` or `/usr/local`.
+ */
+const systemFolders = [
+  ...['bin', 'include', 'lib', 'lib32', 'lib64', 'libexec', 'libx32', 'sbin', 'share'].map((name) => `/usr/${name}`),
+  ...['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc/alternatives'],
+] as const
+
+/** Whether a command could read it, as far as its folder goes. */
+export function isSeen(path: string): boolean {
+  return systemFolders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+}
 
 /** Of another user than any of ours, so that a command sees no name of who runs this. */
 const userInside = '1000'

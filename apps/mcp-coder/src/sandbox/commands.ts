@@ -3,7 +3,7 @@ import { access, mkdtemp, open, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WorkspaceFault } from '../workspace/fault.ts'
-import { asUser, sandboxArguments, sandboxUser, systemArguments } from './bubblewrap.ts'
+import { asUser, isSeen, sandboxArguments, sandboxUser, systemArguments } from './bubblewrap.ts'
 import { type CommandLimits, commandLimits } from './limits.ts'
 import { type CommandResult, runSandbox } from './run.ts'
 
@@ -17,6 +17,8 @@ export interface CommandOptions {
   /** Names that may be run, found below `/usr/bin` and `/bin`. @default usualCommands */
   readonly allowed?: readonly string[]
   readonly limits?: Partial<CommandLimits>
+  /** Folders that no command may see. With one below a folder of the system's there are no commands. @default none */
+  readonly unseen?: readonly string[]
   /** @default '/usr/bin/bwrap' */
   readonly bwrap?: string
 }
@@ -55,8 +57,10 @@ const setpriv = '/usr/bin/setpriv'
 
 /** Looks whether a sandbox holds here what it should, by starting one. Without that there are no commands at all. */
 export async function openCommands(options: CommandOptions = {}): Promise<Commands | NoCommands> {
-  const { allowed = usualCommands, bwrap = '/usr/bin/bwrap' } = options
+  const { allowed = usualCommands, unseen = [], bwrap = '/usr/bin/bwrap' } = options
   const limits = { ...commandLimits, ...options.limits }
+  const seen = unseen.find(isSeen)
+  if (seen !== undefined) return { why: `commands would see ${seen}: keep it elsewhere` }
   for (const program of [bwrap, prlimit, setpriv]) {
     if (!(await isProgram(program)))
       return { why: `${program} is not there: install Debian's bubblewrap and util-linux` }
@@ -142,7 +146,7 @@ async function whatIsOpen(given: {
   const path = await mkdtemp(join(tmpdir(), 'countersign-sandbox-'))
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   if (sandboxUser !== undefined) await folder.chown(sandboxUser.uid, sandboxUser.gid)
-  const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; (echo x > /usr/x) 2>/dev/null && echo writable; test -w /proc/sys/kernel/core_pattern && echo writable; true`
+  const script = `echo "net $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1 | tr '\\n' ' ')"; ls /proc | grep -c '^[0-9]'; ls /; for f in / /usr /usr/lib /proc/sys/kernel/core_pattern; do test -w $f && echo writable; done; true`
   try {
     const args = [...first, ...sandboxArguments({ system, argv: ['/usr/bin/sh', '-c', script], prlimit, limits })]
     const { reason, exitCode, stdout, stderr } = await runSandbox({ bwrap, args, folder: folder.fd, limits })

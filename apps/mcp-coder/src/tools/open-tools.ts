@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { sandboxUser } from '../sandbox/bubblewrap.ts'
 import { type CommandOptions, type Commands, type NoCommands, openCommands } from '../sandbox/commands.ts'
 import type { WorkspaceLimits } from '../workspace/limits.ts'
@@ -27,7 +28,8 @@ export interface OpenTools {
 /** Opens workspaces and, where a sandbox works, commands. */
 export async function openTools({ workspaces: dir, limits, commands: wanted = {} }: ToolsOptions): Promise<OpenTools> {
   const workspaces = await openWorkspaces(dir, limits, sandboxUser)
-  const commands: Commands | NoCommands = wanted === 'off' ? { why: 'switched off' } : await openCommands(wanted)
+  const commands: Commands | NoCommands =
+    wanted === 'off' ? { why: 'switched off' } : await openCommands({ unseen: await ownFolders(dir), ...wanted })
   const files = fileTools(workspaces)
   const close = async (): Promise<void> => {
     if ('run' in commands) await commands.close()
@@ -36,4 +38,9 @@ export async function openTools({ workspaces: dir, limits, commands: wanted = {}
   if ('why' in commands) return { tools: files, noCommands: commands.why, running: () => 0, close }
   const tools = [...files, commandTool(workspaces, commands)]
   return { tools, noCommands: undefined, running: () => commands.running, close }
+}
+
+/** What a command of one subject must not read: the others' workspaces, and whatever the service keeps where it runs. */
+async function ownFolders(dir: string): Promise<readonly string[]> {
+  return Promise.all([dir, '.'].map((folder) => realpath(folder)))
 }
