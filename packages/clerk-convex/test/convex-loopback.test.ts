@@ -159,8 +159,15 @@ describe('the real ConvexClient', () => {
     client.setAuth(() => mint('ada', 'org_a'))
     const shown = watch(client)
     await vi.waitFor(() => expect(shown.names).toEqual(['alpha']), soon)
-    client.setAuth(() => mint('ada', 'org_b'))
+    let minted = 0
+    client.setAuth(async () => {
+      const token = await mint('ada', 'org_b', { jti: String(minted) })
+      minted++
+      return token
+    })
     await vi.waitFor(() => expect(shown.names).toEqual(['beta']), soon)
+    // The client confirms what may be a cached token with a fresh one, which would sign in again after signing out.
+    await vi.waitFor(() => expect(minted).toBe(2), soon)
     // As Convex's React provider does. A `setAuth` that answers null drops the message that would sign out, since the
     // client has paused its socket for it, and the last organisation stays on the screen.
     client.client.clearAuth()

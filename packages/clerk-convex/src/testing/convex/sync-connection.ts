@@ -71,6 +71,8 @@ export class SyncConnection {
   #session: Session
   #sessionId = ''
   #clockSkew = 0
+  /** The session whose end the client knows of: told twice, it would renew twice. */
+  #ended: Session | undefined
   #version = { querySet: 0, identity: 0, ts: 0n }
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -170,6 +172,8 @@ export class SyncConnection {
   /** Tells the client, and says no, when its token has ended. */
   #isCurrent(): boolean {
     if (this.#server.now() < this.#session.expiresAt) return true
+    if (this.#ended === this.#session) return false
+    this.#ended = this.#session
     const baseVersion = this.#version.identity
     this.#send({
       type: 'AuthError',
