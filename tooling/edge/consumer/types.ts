@@ -47,8 +47,8 @@ export async function refusedByTheCompiler(principal: Principal): Promise<void> 
   principal.subject = 'admin'
   const decision = await guard.admit({ token: 'x' })
   // @ts-expect-error nobody was admitted so far
-  void decision.principal
+  const admitted: Principal = decision.principal
   // @ts-expect-error not one of the codes
   const code: RejectionCode = 'no_such_code'
-  void code
+  void [code, admitted]
 }
