@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 export interface ProgramOptions {
   readonly args?: readonly string[]
-  /** All that it gets beside PATH. */
+  /** All that it gets of an environment. */
   readonly variables?: Readonly<Record<string, string>>
   /** @default this process's */
   readonly cwd?: string
@@ -30,7 +30,7 @@ export interface StartedProgram {
 /** Starts a program as somebody's shell would. */
 export function startProgram(main: URL, { args = [], variables = {}, cwd }: ProgramOptions = {}): StartedProgram {
   const child = spawn(process.execPath, [fileURLToPath(main), ...args], {
-    env: { PATH: process.env.PATH, ...variables },
+    env: { ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   })
