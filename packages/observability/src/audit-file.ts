@@ -2,6 +2,7 @@ import { constants, fstatSync, readSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ObservabilityError } from './observability-error.ts'
 
 /** A file that is only ever appended to, by any number of processes. */
@@ -12,12 +13,17 @@ export interface AuditFile {
   sync(): Promise<void>
   /** Whether the file can still be found by a name. */
   isLinked(): boolean
-  /** Whether the last byte is not a newline: somebody's write ended in the middle of a line. */
-  isTorn(): boolean
+  /** Whether the last byte is not a newline and stays so: somebody's write ended in the middle of a line. */
+  isTorn(): Promise<boolean>
   close(): Promise<void>
 }
 
 const newline = 0x0a
+
+/** Between two looks at a line without an end. */
+const settleMs = 20
+/** A file that grows at each of them, and ends in the middle of a line at each, is taken for torn. */
+const mostLooks = 50
 
 function refuse(path: string, stats: Stats): string | undefined {
   if (!stats.isFile()) return `${path} is not a regular file`
@@ -76,6 +82,8 @@ function appendOnly(handle: FileHandle): AuditFile {
   const last = new Uint8Array(1)
   // The size after the last append of ours. Another size means that somebody else has written.
   let knownSize = -1
+  const endsLine = (size: number): boolean =>
+    size === 0 || readSync(fd, last, 0, 1, size - 1) !== 1 || last[0] === newline
   return {
     append: async (bytes) => {
       const { bytesWritten } = await handle.write(bytes)
@@ -86,11 +94,18 @@ function appendOnly(handle: FileHandle): AuditFile {
     sync: () => handle.datasync(),
     // Synchronous: metadata of an open file is in memory (2 µs), where a trip to the thread pool takes 30.
     isLinked: () => fstatSync(fd).nlink > 0,
-    isTorn: () => {
-      const { size } = fstatSync(fd)
+    isTorn: async () => {
+      let { size } = fstatSync(fd)
       if (size === knownSize) return false
+      for (let looks = 1; looks < mostLooks && !endsLine(size); looks += 1) {
+        // Another process's write shows page by page while it is under way: the end of its line may be coming.
+        await delay(settleMs)
+        const before = size
+        size = fstatSync(fd).size
+        if (size === before) break
+      }
       knownSize = size
-      return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== newline
+      return !endsLine(size)
     },
     close: () => handle.close(),
   }

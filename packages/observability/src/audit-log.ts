@@ -218,7 +218,7 @@ class FileAuditLog implements AuditLog {
     const deleted = !this.#file.isLinked()
     if (deleted) this.#onEvent({ type: 'audit_file_deleted' })
     if (deleted || !this.#usable) await this.#replaceFile()
-    const torn = this.#file.isTorn()
+    const torn = await this.#file.isTorn()
     if (torn) this.#onEvent({ type: 'audit_torn_line' })
     return torn
   }
