@@ -247,8 +247,7 @@ export function storageError(code: string): Error {
   return Object.assign(new Error(`sqlite says ${code} at /var/lib/secret-path`), { name: 'StorageError', code })
 }
 
-/** A JSON answer, to be asserted field by field. */
-// biome-ignore lint/suspicious/noExplicitAny: see above
+// biome-ignore lint/suspicious/noExplicitAny: answers are asserted field by field
 export async function jsonOf(response: Response): Promise<any> {
   return response.json()
 }

@@ -2,7 +2,6 @@ import { constants, fstatSync, readSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
 import { ObservabilityError } from './observability-error.ts'
 
 /** A file that is only ever appended to, by any number of processes. */
@@ -99,7 +98,7 @@ function appendOnly(handle: FileHandle): AuditFile {
       if (size === knownSize) return false
       for (let looks = 1; looks < mostLooks && !endsLine(size); looks += 1) {
         // Another process's write shows page by page while it is under way: the end of its line may be coming.
-        await delay(settleMs)
+        await new Promise((resolve) => setTimeout(resolve, settleMs))
         const before = size
         size = fstatSync(fd).size
         if (size === before) break

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import type { IssuerAudit } from '@countersign/issuer'
 import type { KeyAudit } from '@countersign/keys'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type AuditEvent, type AuditLog, type AuditLogEvent, type AuditLogOptions, openAuditLog } from '../src/index.ts'
 import { canonicalJson } from './canonical-json.ts'
 
@@ -208,6 +208,26 @@ describe('openAuditLog', () => {
       expect(torn).toBe('{"action":"key.a')
       expect(whole.map((line) => JSON.parse(line).seq)).toEqual([1, 2])
       expect(events.filter((type) => type === 'audit_torn_line')).toHaveLength(1)
+    })
+
+    it('has no empty line where another process was in the middle of its own', async () => {
+      const other = '{"action":"key.activate","seq":1}\n'
+      await writeFile(path, other.slice(0, 9), { mode: 0o600 })
+      const events: string[] = []
+      const log = await open({ onEvent: ({ type }) => events.push(type) })
+      vi.useFakeTimers({ toFake: ['setTimeout'] })
+      try {
+        const recorded = log.record(event)
+        // Once it waits for its second look, the other process comes to its end.
+        for (let turn = 0; turn < 100_000 && vi.getTimerCount() === 0; turn++) await new Promise(setImmediate)
+        await appendFile(path, other.slice(9))
+        vi.advanceTimersByTime(20)
+        await recorded
+      } finally {
+        vi.useRealTimers()
+      }
+      expect((await records()).map(({ seq }) => seq)).toEqual([1, 1])
+      expect(events).not.toContain('audit_torn_line')
     })
 
     it('may have a second name', async () => {

@@ -4,13 +4,15 @@ import { clerkVerifier, readClerkFault } from '../src/server/index.ts'
 import { verdict } from './clerk-world.ts'
 
 /**
- * The same against a real instance of Clerk, for development: it makes a user and takes it away again. Skipped unless
- * the environment has its keys; how to give them is in the README.
+ * The same against a real instance of Clerk, for development: it makes a user and takes it away again. Run by
+ * `pnpm run live`, which needs the instance's keys; how to give them is in the README.
  */
 const { CLERK_LIVE_SECRET_KEY: secretKey = '', CLERK_LIVE_ISSUER: issuer = '' } = process.env
-const isGiven = secretKey.startsWith('sk_test_') && issuer !== ''
+if (!secretKey.startsWith('sk_test_') || issuer === '') {
+  throw new Error('Give CLERK_LIVE_SECRET_KEY (sk_test_…) and CLERK_LIVE_ISSUER of a development instance.')
+}
 
-describe.skipIf(!isGiven)('a real instance of Clerk', () => {
+describe('a real instance of Clerk', () => {
   const client = createClerkClient({ secretKey, telemetry: { disabled: true } })
 
   it('a session of it is accepted with discovered and with pinned keys, and refused when changed', async () => {
