@@ -187,7 +187,8 @@ const limited: [what: string, limits: Partial<CommandLimits>, script: string, re
   ],
   ['output', { outputBytes: 1_000 }, 'while :; do echo word; done', 'output_limit'],
   ['output on both streams', { outputBytes: 1_000 }, 'while :; do echo w; echo w >&2; done', 'output_limit'],
-  ['memory', { memoryBytes: 30_000_000, timeMs: 15_000 }, `perl -e '$x = "x" x 150_000_000; sleep 20'`, 'memory_limit'],
+  // Little enough that the kernel gives it: more than eight times the limit it refuses by itself.
+  ['memory', { memoryBytes: 30_000_000, timeMs: 15_000 }, `perl -e '$x = "x" x 60_000_000; sleep 20'`, 'memory_limit'],
   [
     'memory of all processes together',
     { memoryBytes: 60_000_000, timeMs: 15_000 },
@@ -201,6 +202,12 @@ describe('a limit on a command', () => {
     const result = await shell(script, limits)
     expect(result).toMatchObject({ reason, exitCode: null })
     expect(result.stdout.length + result.stderr.length).toBeLessThanOrEqual(1_000)
+  })
+
+  it('refuses one process eight times its memory before it has it', async () => {
+    const script = `perl -e '$x = "x" x 300_000_000; sleep 20'`
+    const result = await shell(script, { memoryBytes: 30_000_000, timeMs: 15_000 })
+    expect(result).toMatchObject({ reason: 'exited', stderr: expect.stringMatching(/out of memory/i) })
   })
 
   // Two hundred and no more: a bomb without a bound would be one for the machine under test where the limit fails.
