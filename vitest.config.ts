@@ -11,7 +11,7 @@ const folders = ['packages', 'apps', 'tooling'].flatMap((room) =>
  * Whoever waits for something real (a child process, a server, a browser) waits for it this long on a machine that has
  * other work. It costs nothing where the thing comes, and a test that hangs still ends, with what it waited for.
  */
-const patient = { testTimeout: 120_000, hookTimeout: 180_000, expect: { poll: { timeout: 30_000 } } }
+const patient = { testTimeout: 120_000, hookTimeout: 180_000, expect: { poll: { timeout: 60_000 } } }
 
 export default defineConfig({
   test: {

@@ -89,7 +89,7 @@ it('a worker that is killed again and again loses no job and charges none twice'
   }
   onCharge = () => false
   const last = start()
-  await expect.poll(() => queue.ledger().length, { timeout: 15_000 }).toBe(jobs)
+  await expect.poll(() => queue.ledger().length).toBe(jobs)
   expect(provider.charges()).toHaveLength(jobs)
   expect(charges).toBeGreaterThan(jobs)
   expect(new Set(queue.ledger().map(({ charge }) => charge)).size).toBe(jobs)

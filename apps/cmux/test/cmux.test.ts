@@ -112,7 +112,7 @@ describe('the feed and the commands over HTTP', () => {
     expect(status).toBe(202)
     const mine = async () =>
       (await both.get('/feed')).body.events.filter((event: { command?: string }) => event.command === command.id)
-    await expect.poll(async () => (await mine()).at(-1)?.type, { timeout: 5_000 }).toBe('command.ended')
+    await expect.poll(async () => (await mine()).at(-1)?.type).toBe('command.ended')
     expect(await mine()).toEqual([
       expect.objectContaining({ type: 'command.started', argv: ['echo', '$HOME', '*', ';', 'id'] }),
       expect.objectContaining({ type: 'command.output', stream: 'stdout', text: '$HOME * ; id\n' }),
@@ -126,7 +126,7 @@ describe('the feed and the commands over HTTP', () => {
     expect((await both.get('/commands')).body.commands).toMatchObject([{ id: command.id, argv: ['sleep', '600'] }])
     const init = { method: 'DELETE', headers: { authorization: `Bearer ${await bench.signIn('admin')}` } }
     expect((await bench.request(`/commands/${command.id}`, init)).status).toBe(202)
-    await expect.poll(async () => (await both.get('/commands')).body.commands, { timeout: 5_000 }).toEqual([])
+    await expect.poll(async () => (await both.get('/commands')).body.commands).toEqual([])
     expect((await bench.request(`/commands/${command.id}`, init)).status).toBe(404)
     expect((await both.get('/feed')).body.events.at(-1)).toMatchObject({ reason: 'stopped', signal: 'SIGTERM' })
   })

@@ -30,7 +30,7 @@ const sh = (script: string): readonly string[] => ['sh', '-c', script]
 /** What became of a command, once it is over. */
 async function outcome(id: string): Promise<{ text: string; end: FeedEvent | undefined }> {
   const mine = () => feed.page().events.filter((event) => 'command' in event && event.command === id)
-  await expect.poll(() => mine().at(-1)?.type, { timeout: 10_000 }).toBe('command.ended')
+  await expect.poll(() => mine().at(-1)?.type).toBe('command.ended')
   const text = mine().reduce((all, event) => (event.type === 'command.output' ? all + event.text : all), '')
   return { text, end: mine().at(-1) }
 }

@@ -93,7 +93,7 @@ async function runCommand(url: string, token: string, argv: readonly string[]): 
   }
 }
 
-describe('the password', { timeout: 60_000 }, () => {
+describe('the password', () => {
   it.each([
     ['none', {}],
     ['an empty one', { CMUX_AUTH_PASSWORD: '' }],
@@ -164,7 +164,7 @@ describe('the password', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the process', { timeout: 60_000 }, () => {
+describe('the process', () => {
   it('stays the same one for whoever started it, and ends with 0 when told to, with its commands', async () => {
     const { child, exit, url } = run({ CMUX_AUTH_PASSWORD: password })
     const at = await url()

@@ -157,4 +157,4 @@ export async function ask(
 }
 
 /** For what happens in a moment, on a machine that may have much else to do. */
-export const soon = { timeout: 15_000, interval: 20 } as const
+export const soon = { interval: 20 } as const

@@ -188,7 +188,7 @@ describe('the program', () => {
     const port = await freePort()
     const env = { ORCHESTRATOR_MODE: 'standalone', PORT: String(port) }
     const { child, code, printed } = run([], env)
-    await expect.poll(printed, { timeout: 15_000 }).toContain('listens')
+    await expect.poll(printed).toContain('listens')
     const added = run(['add', 'user', 'ada', 'tasks:run', 'coder:run'], env, `${password}\n`)
     expect({ code: await added.code, printed: added.printed() }).toEqual({
       code: 0,

@@ -44,9 +44,7 @@ async function end(sid: string, why: string): Promise<void> {
 }
 
 const refused = (token: string) =>
-  expect
-    .poll(async () => (await fleet.call(fleet.agentApi, 'GET', '/agents', { token })).status, { timeout: 5_000 })
-    .toBe(401)
+  expect.poll(async () => (await fleet.call(fleet.agentApi, 'GET', '/agents', { token })).status).toBe(401)
 
 it('ends a session, and shows the acknowledgements as they arrive', async () => {
   const token = await fleet.signIn('ada', 'agent-api')
@@ -76,16 +74,13 @@ describe('without scripts', () => {
     await end(String(claimsOf(token).sid), 'INC-7')
     await refused(token)
     await expect
-      .poll(
-        async () => {
-          await page.getByRole('link', { name: 'Look again' }).click()
-          return await page
-            .getByRole('row', { name: /^agent-api/ })
-            .first()
-            .textContent()
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        await page.getByRole('link', { name: 'Look again' }).click()
+        return await page
+          .getByRole('row', { name: /^agent-api/ })
+          .first()
+          .textContent()
+      })
       .toContain('Acknowledged')
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()

@@ -71,7 +71,7 @@ const json = (body: unknown, status = 200): Response => Response.json(body, { st
 /** The phase that begins next has taken too long, once `holds` as well. */
 async function fireWhenHeld(clock: HeldClock, holds = () => true): Promise<void> {
   const before = clock.held
-  await expect.poll(() => clock.held > before && holds(), { interval: 5, timeout: 15_000 }).toBe(true)
+  await expect.poll(() => clock.held > before && holds(), { interval: 5 }).toBe(true)
   clock.fire()
 }
 

@@ -144,7 +144,7 @@ async function typeAt(typed: readonly (readonly [prompt: string, keys: string])[
   })
   const asked = service.run(['auth', 'login', '--issuer', service.issuer], { stdin, stderr })
   for (const [prompt, keys] of typed) {
-    const waited = { interval: 5, timeout: 10_000 }
+    const waited = { interval: 5 }
     await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(prompt), waited)
     stdin.write(keys)
   }

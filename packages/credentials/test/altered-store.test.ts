@@ -81,7 +81,7 @@ describe('an altered store', () => {
       }),
       { numRuns: 10_000 },
     )
-  }, 30_000)
+  })
 })
 
 function swapped(line: string, i: number, j: number): string {

@@ -71,9 +71,7 @@ async function killedAfter(count: number, argv: readonly string[]): Promise<read
   return said.slice(0, -1)
 }
 
-it('loses nothing that it acknowledged when it is killed while storing and rewrapping', {
-  timeout: 60_000,
-}, async () => {
+it('loses nothing that it acknowledged when it is killed while storing and rewrapping', async () => {
   const files = [`${around.dataDir}-kek-0`, `${around.dataDir}-kek-1`]
   for (const file of files) await createKekFile(file)
   const [even = '', odd = ''] = files

@@ -114,7 +114,7 @@ describe('when revocations could not be read for too long', () => {
     const asked = [auth.validateToken(token), handler(request)] as const
     await expect(asked[0]).rejects.toMatchObject({ name: 'AuthModuleError', code: 'unavailable' })
     expect((await asked[1]).status).toBe(503)
-    await expect.poll(() => auth.validateToken(token).catch(() => null), { timeout: 5000 }).not.toBeNull()
+    await expect.poll(() => auth.validateToken(token).catch(() => null)).not.toBeNull()
   })
 })
 

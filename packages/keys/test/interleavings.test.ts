@@ -205,9 +205,7 @@ function refusal(error: unknown): undefined {
   return undefined
 }
 
-it('refuses no valid token and goes back on nothing, whatever happens in whatever order', {
-  timeout: 60_000,
-}, async () => {
+it('refuses no valid token and goes back on nothing, whatever happens in whatever order', async () => {
   let rotations = 0
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 20, maxLength: 60, size: 'max' }), async (commands) => {

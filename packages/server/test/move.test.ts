@@ -53,7 +53,7 @@ async function renew({ issuer }: RunningTokenService, refreshToken: string): Pro
   return (await issuer.refresh({ client, refreshToken, deliveredBy: 'body' })).refresh?.token ?? ''
 }
 
-it('a service moves to PostgreSQL with its sessions, and back only through a backup', { timeout: 60_000 }, async () => {
+it('a service moves to PostgreSQL with its sessions, and back only through a backup', async () => {
   const config = await resolveConfig(input, { baseDir: dir })
   await createDataDir(config)
   const before = await start(config)

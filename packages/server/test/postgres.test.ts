@@ -59,7 +59,7 @@ async function token(service: RunningTokenService, secret: string): Promise<{ st
   return { status: answer.status, token: found }
 }
 
-it('runs on PostgreSQL, as any number of instances', { timeout: 60_000 }, async () => {
+it('runs on PostgreSQL, as any number of instances', async () => {
   await createDataDir(await instance('one'))
   const one = await start(await instance('one'))
   const two = await start(await instance('two'))
@@ -92,9 +92,7 @@ async function readAt({ issuer }: RunningTokenService): Promise<number | undefin
   return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')).issued_at
 }
 
-it('cut off from its database signs no fresh heads and is not ready; the other goes on', {
-  timeout: 60_000,
-}, async () => {
+it('cut off from its database signs no fresh heads and is not ready; the other goes on', async () => {
   const { hostname, port } = new URL(database.url)
   const proxy = await startProxy({ host: hostname, port: Number(port) })
   const away = new URL(database.url)
@@ -109,28 +107,28 @@ it('cut off from its database signs no fresh heads and is not ready; the other g
     expect(before).toBeGreaterThan(1_700_000_000)
 
     proxy.cut()
-    await expect.poll(() => status(two), { timeout: 15_000 }).toBe(503)
-    await expect.poll(() => readAt(one), { timeout: 15_000 }).toBeGreaterThan((before ?? 0) + 3)
+    await expect.poll(() => status(two)).toBe(503)
+    await expect.poll(() => readAt(one)).toBeGreaterThan((before ?? 0) + 3)
     expect((await readAt(two)) ?? 0).toBeLessThanOrEqual((before ?? 0) + 2)
     expect(await status(one)).toBe(200)
 
     proxy.resume()
-    await expect.poll(() => status(two), { timeout: 15_000 }).toBe(200)
-    await expect.poll(() => readAt(two), { timeout: 15_000 }).toBeGreaterThan((before ?? 0) + 3)
+    await expect.poll(() => status(two)).toBe(200)
+    await expect.poll(() => readAt(two)).toBeGreaterThan((before ?? 0) + 3)
   } finally {
     for (const service of running.splice(0)) await service.close()
     await proxy.close()
   }
 })
 
-it('makes tables once, and only when told to', { timeout: 60_000 }, async () => {
+it('makes tables once, and only when told to', async () => {
   const config = await instance('one')
   await expect(start(config)).rejects.toMatchObject({ code: 'not_initialised' })
   await createDataDir(config)
   await expect(createDataDir(await instance('two'))).rejects.toMatchObject({ code: 'already_initialised' })
 })
 
-it('refuses a database without tables: it may be the wrong one', { timeout: 60_000 }, async () => {
+it('refuses a database without tables: it may be the wrong one', async () => {
   const config = await instance('one')
   await createDataDir(config)
   const other = await createDatabase()

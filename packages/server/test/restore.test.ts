@@ -119,7 +119,7 @@ async function isRefused(follower: RevocationFollower, keys: RunningTokenService
 const restore = (): Promise<RestoredService> =>
   restoreService(config, backup, { replace: { keepAt: join(dir, `kept-${Date.now()}.backup`) } })
 
-describe('a restore', { timeout: 60_000 }, () => {
+describe('a restore', () => {
   it('makes nothing good again that was spent, revoked or signed out after the backup', async () => {
     const before = await start()
     await populate(before)

@@ -232,7 +232,7 @@ describe('acknowledgements', () => {
   })
 })
 
-describe('50 refreshes of one token at once, in two processes', { timeout: 60_000 }, () => {
+describe('50 refreshes of one token at once, in two processes', () => {
   it('end with one successor and the session alive, round after round', async () => {
     const operator = await open()
     await addAda(operator)

@@ -41,16 +41,14 @@ function answersAfterSync(trace: readonly string[]): number {
   return answers
 }
 
-it('answers only after the log was synced', { timeout: 60_000 }, async () => {
+it('answers only after the log was synced', async () => {
   const path = await emptyDatabase()
   const { printed, trace } = await addUnderStrace(path, 12, ['-e', 'trace=fsync,fdatasync,write'])
   expect(printed.filter((line) => line.endsWith(' ok'))).toHaveLength(13)
   expect(answersAfterSync(trace)).toBe(12)
 })
 
-it('fails with io_error when a sync fails, stores nothing more, and reports it as fatal', {
-  timeout: 60_000,
-}, async () => {
+it('fails with io_error when a sync fails, stores nothing more, and reports it as fatal', async () => {
   const path = await emptyDatabase()
   // Only one sync fails: what comes after it must be refused although the disk would take it.
   const inject = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=6']
@@ -68,7 +66,7 @@ it('fails with io_error when a sync fails, stores nothing more, and reports it a
   expect(found.slice(failed + 1).some((isThere) => isThere)).toBe(false)
 })
 
-it('fails with full when the disk is full, and goes on when there is space again', { timeout: 60_000 }, async () => {
+it('fails with full when the disk is full, and goes on when there is space again', async () => {
   const path = await emptyDatabase()
   const inject = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=ENOSPC:when=20..40']
   const { printed, trace } = await addUnderStrace(path, 60, inject)
@@ -104,14 +102,14 @@ async function revoked(path: string, count: number): Promise<readonly boolean[]>
   return found
 }
 
-it('answers a revocation only after the log was synced', { timeout: 60_000 }, async () => {
+it('answers a revocation only after the log was synced', async () => {
   const path = await databaseWithTokens(12)
   const { trace } = await runUnderStrace('revoke-in-turn', path, 12, ['-e', 'trace=fsync,fdatasync,write'])
   expect(answersAfterSync(trace)).toBe(12)
   expect(await revoked(path, 12)).toEqual(Array.from({ length: 12 }, () => true))
 })
 
-it('never says that it revoked when a sync fails', { timeout: 60_000 }, async () => {
+it('never says that it revoked when a sync fails', async () => {
   const path = await databaseWithTokens(30)
   const inject = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=6']
   const { printed } = await runUnderStrace('revoke-in-turn', path, 30, inject)
@@ -125,7 +123,7 @@ it('never says that it revoked when a sync fails', { timeout: 60_000 }, async ()
   expect(found.slice(failed + 1).some(Boolean)).toBe(false)
 })
 
-it('never says that it revoked when the disk is full', { timeout: 60_000 }, async () => {
+it('never says that it revoked when the disk is full', async () => {
   const path = await databaseWithTokens(60)
   const inject = ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=ENOSPC:when=30..60']
   const { printed } = await runUnderStrace('revoke-in-turn', path, 60, inject)

@@ -148,7 +148,7 @@ const engines: [name: string, open: () => Promise<Opened>][] = [
   ['openPostgres', async () => openPostgres(await databaseUrl(), { schema: newSchema() })],
 ]
 
-it.each(engines)('%s does what the stores in memory do, whatever is asked', { timeout: 60_000 }, async (_, open) => {
+it.each(engines)('%s does what the stores in memory do, whatever is asked', async (_, open) => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
       const database = await open()

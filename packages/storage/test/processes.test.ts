@@ -18,7 +18,7 @@ async function answer(from: ChildProcess): Promise<unknown> {
   return message
 }
 
-it('lets one of 50 refreshes win, in two processes at once', { timeout: 60_000 }, async () => {
+it('lets one of 50 refreshes win, in two processes at once', async () => {
   const path = join(temporaryDirectory(), 'shared.db')
   const database = await openForTest(path)
   const { users, clients, sessions } = database.stores.issuer
@@ -42,14 +42,14 @@ it('lets one of 50 refreshes win, in two processes at once', { timeout: 60_000 }
   for (const [code] of await Promise.all(exits)) expect(code).toBe(0)
 })
 
-it('creates one database when several processes open a new one at once', { timeout: 60_000 }, async () => {
+it('creates one database when several processes open a new one at once', async () => {
   const path = join(temporaryDirectory(), 'new', 'shared.db')
   const children = ['a', 'b', 'c', 'd'].map((name) => fork(child('rotate'), [path, name], { execArgv: [] }))
   for (const one of children) endAfterTest(one)
   expect(await Promise.all(children.map(answer))).toEqual(['ready', 'ready', 'ready', 'ready'])
 })
 
-it('loses nothing that it acknowledged when it is killed', { timeout: 60_000 }, async () => {
+it('loses nothing that it acknowledged when it is killed', async () => {
   const path = join(temporaryDirectory(), 'killed.db')
   for (const round of ['first', 'second', 'third']) {
     const writer = spawn(process.execPath, [child('add-forever'), path, round], {
@@ -71,7 +71,7 @@ it('loses nothing that it acknowledged when it is killed', { timeout: 60_000 }, 
   }
 })
 
-it('keeps a process alive for its writes, and no longer', { timeout: 60_000 }, async () => {
+it('keeps a process alive for its writes, and no longer', async () => {
   const path = join(temporaryDirectory(), 'left.db')
   const leaving = spawn(process.execPath, [child('add-and-leave'), path], { stdio: ['ignore', 'pipe', 'inherit'] })
   endAfterTest(leaving)

@@ -29,9 +29,7 @@ async function readBoth(path: string, folder: string): Promise<readonly (KeyRing
   return await Promise.all([database.stores.keys, sealedFile(folder)].map((store) => store.read('tokens')))
 }
 
-it('20 processes that found and rotate a ring at the same instant make exactly one new key', {
-  timeout: 60_000,
-}, async () => {
+it('20 processes that found and rotate a ring at the same instant make exactly one new key', async () => {
   const { path, folder } = newPaths()
   const children = Array.from({ length: 20 }, () => start(path, folder))
   await Promise.all(children.map(answer))
@@ -49,9 +47,7 @@ it('20 processes that found and rotate a ring at the same instant make exactly o
 describe('a process that is killed', () => {
   const writes = Array.from({ length: writesOfARotation }, (_, index) => index + 1)
 
-  it('after any write of a rotation leaves one active key, loses none, and others finish its work', {
-    timeout: 60_000,
-  }, async () => {
+  it('after any write of a rotation leaves one active key, loses none, and others finish its work', async () => {
     // Two at a time: there are two cores.
     const lanes = [0, 1].map((lane) => writes.filter((write) => write % 2 === lane))
     await Promise.all(

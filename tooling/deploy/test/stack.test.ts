@@ -11,7 +11,7 @@ import { end, hostName, password, type Stack, startStack } from './stack.ts'
 let stack: Stack
 beforeAll(async () => {
   stack = await startStack()
-}, 120_000)
+})
 afterAll(() => stack?.close())
 
 interface Answer {
@@ -52,7 +52,7 @@ function ask(path: string, options: RequestOptions & { readonly body?: unknown }
 const signIn = (secret = password, headers = {}): Promise<Answer> =>
   ask('/auth/sign-in', { body: { identifier: 'ada', secret, client_id: 'countersign-cli' }, headers })
 
-describe('the stack of compose.yaml, without containers', { timeout: 60_000 }, () => {
+describe('the stack of compose.yaml, without containers', () => {
   it('answers over TLS, by either version of HTTP, with one key ring', async () => {
     const { status, body, headers } = await ask('/.well-known/oauth-authorization-server')
     expect([status, JSON.parse(body).issuer]).toEqual([200, `https://${hostName}`])

@@ -110,7 +110,7 @@ describe.each(Object.entries(connects))('an unmodified client: %s', (_name, { se
       await call('whoami')
       await own.service.clients.disable(client.name)
       // The news reach the guard by the feed.
-      await expect.poll(() => call('whoami').then(String, String), { timeout: 5_000 }).toMatch(refused)
+      await expect.poll(() => call('whoami').then(String, String)).toMatch(refused)
       expect(wire.statuses.at(-1)).toBe(401)
       expect(wire.granted).toHaveLength(1)
     })
@@ -163,7 +163,7 @@ describe('a token source as what the SDK asks for tokens', () => {
       expect(tools.length).toBeGreaterThan(0)
       return source.getToken()
     }
-    await expect.poll(listAgain, { timeout: 5_000 }).not.toBe(first)
+    await expect.poll(listAgain).not.toBe(first)
     await expect(client.callTool({ name: 'copy', arguments: {} })).rejects.toMatchObject({
       ...{ name: 'InsufficientScopeError', requiredScope: 'fixtures:read fixtures:write' },
     })

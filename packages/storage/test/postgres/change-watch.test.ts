@@ -28,7 +28,7 @@ function stillClock(): StorageClock & { beat(): void; readonly waiting: number }
   }
 }
 
-it('is woken at once by what another instance revokes', { timeout: 20_000 }, async () => {
+it('is woken at once by what another instance revokes', async () => {
   const schema = newSchema()
   // Nothing is looked at by itself but at the start: what comes then comes by notification.
   const watching = await openForTest({ schema, clock: stillClock() })
@@ -44,7 +44,7 @@ it('is woken at once by what another instance revokes', { timeout: 20_000 }, asy
   await expect.poll(() => calls).toBe(before + 1)
 })
 
-it('sees changes by looking, when nobody notifies', { timeout: 20_000 }, async () => {
+it('sees changes by looking, when nobody notifies', async () => {
   const schema = newSchema()
   const clock = stillClock()
   const watching = await openForTest({ schema, clock, notifications: false })
@@ -76,7 +76,7 @@ it('sees changes by looking, when nobody notifies', { timeout: 20_000 }, async (
   expect(clock.waiting).toBe(0)
 })
 
-it('calls key rings back only when one changed', { timeout: 20_000 }, async () => {
+it('calls key rings back only when one changed', async () => {
   const schema = newSchema()
   const watching = await openForTest({ schema, pollIntervalMs: 10 })
   const other = await openForTest({ schema })
@@ -93,7 +93,7 @@ it('calls key rings back only when one changed', { timeout: 20_000 }, async () =
   stop?.()
 })
 
-it('listens again after its connection ended, and misses nothing meanwhile', { timeout: 20_000 }, async () => {
+it('listens again after its connection ended, and misses nothing meanwhile', async () => {
   const schema = newSchema()
   const watching = await openForTest({ schema, pollIntervalMs: 20 })
   const other = await openForTest({ schema })
@@ -110,7 +110,7 @@ it('listens again after its connection ended, and misses nothing meanwhile', { t
   }
 })
 
-it('stops when the database closes', { timeout: 20_000 }, async () => {
+it('stops when the database closes', async () => {
   const clock = stillClock()
   const database = await openForTest({ clock })
   database.onChange(() => {})
@@ -122,7 +122,7 @@ it('stops when the database closes', { timeout: 20_000 }, async () => {
   await expect(database.check()).rejects.toMatchObject({ code: 'closed' })
 })
 
-it('dates what is read by the server’s clock, and never ahead of it', { timeout: 20_000 }, async () => {
+it('dates what is read by the server’s clock, and never ahead of it', async () => {
   const own = await openForTest()
   const before = Date.now() / 1000
   const { readAt } = await own.stores.issuer.revocations.snapshot()

@@ -43,7 +43,7 @@ function writeOn(database: PostgresDatabase, prefix: string): Writing {
   return {
     more: (count) => {
       const wanted = done.length + count
-      return expect.poll(() => done.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(wanted)
+      return expect.poll(() => done.length).toBeGreaterThanOrEqual(wanted)
     },
     stop: async () => {
       isOver = true
@@ -74,7 +74,7 @@ describe('a server of its own', () => {
   })
   afterAll(() => server.end())
 
-  it('loses nothing that was acknowledged when the server crashes, and goes on', { timeout: 60_000 }, async () => {
+  it('loses nothing that was acknowledged when the server crashes, and goes on', async () => {
     const events: PostgresEvent[] = []
     const database = await open(server.url(), { onEvent: (event) => events.push(event), busyTimeoutMs: 30_000 })
     const writing = writeOn(database, 'crash')
@@ -95,7 +95,7 @@ describe('a server of its own', () => {
     expect(events.at(-1)?.type).toBe('connected')
   })
 
-  it('follows the primary when a replica takes its place', { timeout: 60_000 }, async () => {
+  it('follows the primary when a replica takes its place', async () => {
     const replica = await server.replica()
     onTestFinished(() => replica.end())
     // Commits wait for the replica, as where nothing may be lost.
@@ -121,7 +121,7 @@ describe('a server of its own', () => {
     await server.start()
   })
 
-  it('takes no standby for a server', { timeout: 60_000 }, async () => {
+  it('takes no standby for a server', async () => {
     await query(server.url(), 'ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()')
     const replica = await server.replica()
     onTestFinished(() => replica.end())
@@ -130,7 +130,7 @@ describe('a server of its own', () => {
     await (await open(standbyFirst, { schema: 'standby_first' })).check()
   })
 
-  it('says that it does not know when no standby confirms', { timeout: 60_000 }, async () => {
+  it('says that it does not know when no standby confirms', async () => {
     await query(server.url(), 'CREATE DATABASE unconfirmed')
     const database = await open(server.url('unconfirmed'), { statementTimeoutMs: 30_000 })
     await database.stores.issuer.users.add(user)
@@ -164,7 +164,7 @@ describe('a server of its own', () => {
     )
     await expect(database.check()).rejects.toMatchObject({ code: 'read_only' })
     await query(server.url(), 'ALTER DATABASE demoted RESET default_transaction_read_only')
-    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+    await expect.poll(() => database.check().then(() => 'ready')).toBe('ready')
   })
 })
 
@@ -200,7 +200,7 @@ describe('the network', () => {
     await expect(issuer.issued.add(issued('cut'))).rejects.toMatchObject({ code: 'unavailable' })
     await expect(issuer.users.byId('ada')).rejects.toMatchObject({ code: 'unavailable' })
     proxy.resume()
-    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+    await expect.poll(() => database.check().then(() => 'ready')).toBe('ready')
     await issuer.issued.add(issued('after'))
     expect(events.filter((type) => type !== 'migrated' && type !== 'not_durable')).toEqual([
       'connected',
@@ -209,7 +209,7 @@ describe('the network', () => {
     ])
     const before = calls
     await issuer.issued.revoke('after', NOW, UNTIL)
-    await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(before)
+    await expect.poll(() => calls).toBeGreaterThan(before)
   })
 
   it('answers every call that was under way when it closes, and none after', async () => {
@@ -237,7 +237,7 @@ describe('the network', () => {
     expect(await database.stores.issuer.issued.status('patient')).toBeDefined()
   })
 
-  it('stalls without a word: calls fail in time', { timeout: 30_000 }, async () => {
+  it('stalls without a word: calls fail in time', async () => {
     const { proxy, database } = await through()
     await database.check()
     proxy.stall()
@@ -245,7 +245,7 @@ describe('the network', () => {
     await expect(database.check()).rejects.toMatchObject({ code: 'unavailable' })
     expect(performance.now() - startedMs).toBeLessThan(10_000)
     proxy.resume()
-    await expect.poll(() => database.check().then(() => 'ready'), { timeout: 5_000 }).toBe('ready')
+    await expect.poll(() => database.check().then(() => 'ready')).toBe('ready')
   })
 
   it('is cut during COMMIT: says that it does not know', async () => {
@@ -278,7 +278,7 @@ describe('the network', () => {
     }
   })
 
-  it('says what a server is not there for', { timeout: 30_000 }, async () => {
+  it('says what a server is not there for', async () => {
     const { proxy, directly } = await through()
     const to = (change: Partial<URL>): string => Object.assign(new URL(directly), change).href
     proxy.cut()

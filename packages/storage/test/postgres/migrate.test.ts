@@ -53,14 +53,14 @@ it('leaves tables alone that are one version ahead, and refuses them further ahe
   await expect(checkVersion(one, schema, [first, second, broken])).rejects.toMatchObject({ code: 'schema_too_old' })
 })
 
-it('lets instances that start together take turns', { timeout: 30_000 }, async () => {
+it('lets instances that start together take turns', async () => {
   const sessions = await Promise.all(Array.from({ length: 5 }, session))
   const outcomes = await Promise.all(sessions.map((one) => migrate(one, schema)))
   expect(outcomes.filter(({ from }) => from === 0)).toHaveLength(1)
   for (const { to } of outcomes) expect(to).toBe(migrations.length)
 })
 
-it('gives up on a table that others hold, and changes nothing', { timeout: 30_000 }, async () => {
+it('gives up on a table that others hold, and changes nothing', async () => {
   const [one, blocker] = [await session(), await session()]
   await migrate(one, schema, [first])
   await blocker.command(`BEGIN; LOCK TABLE ${schema}.a IN ACCESS SHARE MODE`)
@@ -69,7 +69,7 @@ it('gives up on a table that others hold, and changes nothing', { timeout: 30_00
   expect(await migrate(one, schema, [first, second])).toEqual({ from: 1, to: 2 })
 })
 
-it('works beside a newer program, and is told by no tables and by too new ones', { timeout: 30_000 }, async () => {
+it('works beside a newer program, and is told by no tables and by too new ones', async () => {
   await expect(openPostgres(url, { schema, create: false })).rejects.toMatchObject({ code: 'schema_too_old' })
   await expect(openPostgres(url, { schema, migrate: false })).rejects.toMatchObject({ code: 'schema_too_old' })
   const events: string[] = []
@@ -102,7 +102,7 @@ it('leaves the tables of others alone', async () => {
   await expect(openPostgres(url, { schema })).rejects.toMatchObject({ code: 'not_a_database' })
 })
 
-it('works for a role that may not change the tables', { timeout: 30_000 }, async () => {
+it('works for a role that may not change the tables', async () => {
   await openForTest({ schema })
   await query(
     url,

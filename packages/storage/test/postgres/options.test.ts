@@ -103,7 +103,7 @@ describe('options', () => {
     })
   })
 
-  it('refuses more waiting calls than it was told to hold', { timeout: 20_000 }, async () => {
+  it('refuses more waiting calls than it was told to hold', async () => {
     const database = await openPostgres(await databaseUrl(), { schema: 'pending', maxConnections: 1, maxPending: 3 })
     const settled = await Promise.allSettled(Array.from({ length: 8 }, () => database.stores.issuer.users.byId('x')))
     const refused = settled.filter((one) => one.status === 'rejected')
@@ -112,7 +112,7 @@ describe('options', () => {
     await database.close()
   })
 
-  it('closes connections that nobody uses, and makes old ones anew', { timeout: 30_000 }, async () => {
+  it('closes connections that nobody uses, and makes old ones anew', async () => {
     const database = await openPostgres(await databaseUrl(), {
       schema: 'idle',
       idleTimeoutMs: 1_000,
@@ -120,7 +120,7 @@ describe('options', () => {
     })
     await Promise.all(Array.from({ length: 8 }, () => database.stores.issuer.users.byId('x')))
     await expect.poll(() => database.statistics().connections).toBeGreaterThan(1)
-    await expect.poll(() => database.statistics().connections, { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => database.statistics().connections).toBe(0)
     await database.check()
     await database.close()
   })
@@ -137,7 +137,7 @@ describe('passwords', () => {
   const as = async (password: string): Promise<string> =>
     (await databaseUrl()).replace('postgres@', `guarded${password}@`)
 
-  it('come from the URL or from a function, which is asked each time', { timeout: 20_000 }, async () => {
+  it('come from the URL or from a function, which is asked each time', async () => {
     const first = await openPostgres(await as(`:${secret}`), { schema: 'passwords' })
     await first.check()
     await first.close()
@@ -152,7 +152,7 @@ describe('passwords', () => {
     await second.close()
   })
 
-  it('are shown to nobody, right or wrong', { timeout: 20_000 }, async () => {
+  it('are shown to nobody, right or wrong', async () => {
     const wrong = 'hunter2-hunter2'
     for (const options of [{}, { password: wrong }, { password: () => wrong }]) {
       const refusal = await openPostgres(await as(`:${wrong}`), { ...options, busyTimeoutMs: 5_000 }).catch(
@@ -205,7 +205,7 @@ describe('TLS', () => {
     ['127.0.0.1', 'require', undefined, 'encrypted'],
     ['127.0.0.1', 'disable', undefined, 'plain'],
   ]
-  it.each(outcomes)('to %s with %s and %s: %s', { timeout: 20_000 }, async (host, mode, ca, outcome) => {
+  it.each(outcomes)('to %s with %s and %s: %s', async (host, mode, ca, outcome) => {
     const root = ca === undefined ? '' : `&sslrootcert=${encodeURIComponent(join(folder, ca))}`
     const url = `postgres://postgres@${host}:${server.port}/postgres?sslmode=${mode}${root}`
     const reached = async (): Promise<string> => {
@@ -225,7 +225,7 @@ describe('TLS', () => {
     expect(await reached()).toBe(outcome)
   })
 
-  it('takes a socket of this machine', { timeout: 20_000 }, async () => {
+  it('takes a socket of this machine', async () => {
     const host = encodeURIComponent(join(server.folder, 'socket'))
     const url = `postgres://postgres@/postgres?host=${host}`
     // Its name has the port in it.

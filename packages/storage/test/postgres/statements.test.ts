@@ -10,7 +10,7 @@ const record = compileWith(postgresBuilder(), { record: (statement) => statement
 createReads(record)
 createWrites(record)
 
-it('finds an index for every query', { timeout: 30_000 }, async () => {
+it('finds an index for every query', async () => {
   const schema = newSchema()
   await openForTest({ schema })
   const scanning: string[] = []
