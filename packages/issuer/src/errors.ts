@@ -21,6 +21,7 @@ export const issuerErrorCodes = [
   'unknown_user',
   'unknown_client',
   'unknown_key',
+  'unknown_issuer',
   'already_disabled',
 ] as const
 
@@ -51,6 +52,7 @@ export const remedies: Readonly<Record<IssuerErrorCode, string>> = {
   unknown_user: 'Check the identifier: `countersign users list`.',
   unknown_client: 'Check the name: `countersign clients list`.',
   unknown_key: 'Look the key id up: `countersign keys list`.',
+  unknown_issuer: 'Name one of `subjectVerifiers`, by its `name`.',
   already_disabled: 'Nothing to do: it was disabled before.',
 }
 

@@ -64,6 +64,8 @@ export type IssuerEvent =
     }
   | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
   | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: SessionEndReason }
+  /** Another issuer told of it; `id` has that issuer's name in front. */
+  | { readonly type: 'foreign_ended'; readonly what: 'session' | 'subject' | 'organization'; readonly id: string }
   | {
       readonly type: 'user_changed'
       readonly action: 'added' | 'disabled' | 'password_set' | 'scopes_set'

@@ -44,6 +44,8 @@ export interface ExchangeEntry {
   readonly global: number
   readonly clients: readonly Party[]
   readonly users: readonly Party[]
+  /** Whom another issuer named in the token: nobody of them has a row, so only the revocation log knows of their end. */
+  readonly foreign?: readonly Party[]
 }
 
 export type ExchangeOutcome =
@@ -65,6 +67,8 @@ export interface IssuedStore {
    */
   exchange(entry: ExchangeEntry): Promise<ExchangeOutcome>
   status(jti: string): Promise<TokenStatus | undefined>
+  /** Whether the revocation log has an end of somebody, or of a session, whom another issuer named. */
+  foreignEnd(foreign: readonly Party[]): Promise<Extract<ExchangeOutcome, 'session_ended' | 'party_ended'> | undefined>
   /**
    * Revokes and appends to the revocation log, in one transaction.
    * @returns false if there is no such token or it is revoked already; the first instant stays

@@ -10,6 +10,7 @@ import { acknowledge, liveSeconds } from './feed/acknowledge.ts'
 import { createFeed } from './feed/feed.ts'
 import { createPositionReader } from './feed/position-reader.ts'
 import { startUpkeep } from './feed/upkeep.ts'
+import { createForeignIssuers, type ForeignIssuers } from './foreign-issuers.ts'
 import { introspect, introspectToken } from './introspect.ts'
 import { createKeys } from './keys.ts'
 import { createMergedJwks } from './merged-jwks.ts'
@@ -65,6 +66,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
     clients: runningClients(context, running),
     sessions: runningSessions(context, running),
     keys: runningKeys(context, running),
+    foreign: runningForeign(context, running, () => feed?.catchUp()),
     feed,
     signIn: (request) => grant('sign_in', () => signIn(context, request)),
     useSharedPassword: (shared) =>
@@ -122,6 +124,15 @@ function runningClients(context: Context, { run }: Running): Clients {
     disable: (name, requested) => run(() => clients.disable(name, requested)),
     rotateSecret: (name, requested) => run(() => clients.rotateSecret(name, requested)),
     rotateKey: (name, publicKey, requested) => run(() => clients.rotateKey(name, publicKey, requested)),
+  }
+}
+
+function runningForeign(context: Context, { run }: Running, caughtUp: () => Promise<void> | undefined): ForeignIssuers {
+  const foreign = createForeignIssuers(context, caughtUp)
+  return {
+    listening: foreign.listening,
+    end: (name, ended, requested) => run(() => foreign.end(name, ended, requested)),
+    receive: (name, request) => run(() => foreign.receive(name, request)),
   }
 }
 

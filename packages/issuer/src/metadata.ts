@@ -17,6 +17,7 @@ export const endpointPaths = {
   revocationStream: '/revocations/stream',
   revocationJwks: '/revocations/jwks.json',
   acknowledge: '/consumers/ack',
+  foreignEvents: (name: string): string => `/issuers/${name}/events`,
 } as const
 
 /** RFC 8414 section 2: only what exists. `response_types_supported` is required, and empty without a code flow. */

@@ -319,10 +319,14 @@ export interface IssuerAuditEvent {
     | 'client.disable'
     | 'client.rotate_secret'
     | 'client.rotate_key'
+    | 'foreign.end'
     | 'revocation.repair'
   readonly outcome: 'allowed' | 'denied'
   readonly actor: AuditActor
-  readonly target: { readonly type: 'token' | 'session' | 'user' | 'client' | 'feed'; readonly id: string }
+  readonly target: {
+    readonly type: 'token' | 'session' | 'user' | 'client' | 'organization' | 'feed'
+    readonly id: string
+  }
   readonly reason?: string
   readonly details?: Readonly<Record<string, string | number | boolean | null>>
 }

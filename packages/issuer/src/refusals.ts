@@ -7,7 +7,7 @@ const refusals = {
   parameters_in_url: ['invalid_request', 'Parameters go in the body, never in the URL.'],
   content_type: ['invalid_request', 'The content type must be application/x-www-form-urlencoded.'],
   content_encoding: ['invalid_request', 'A content encoding is not accepted.'],
-  body_too_large: ['invalid_request', 'The body is larger than 16 KiB.'],
+  body_too_large: ['invalid_request', 'The body is too large.'],
   body_malformed: ['invalid_request', 'The body is malformed.'],
   too_many_parameters: ['invalid_request', 'The body has too many parameters.'],
   parameter_repeated: ['invalid_request', 'A parameter was sent more than once.'],

@@ -1,6 +1,7 @@
 import type { KeyRing, RevokeOptions } from '@countersign/keys'
 import type { RevocationEntry } from '@countersign/revocation'
 import type { Context } from './context.ts'
+import type { ForeignEnd } from './exchange/policy.ts'
 import type {
   AuditActor,
   ClientRecord,
@@ -36,6 +37,16 @@ export type Revocable =
       readonly scopes: readonly string[] | null
     }
   | { readonly type: 'client'; readonly client: ClientRecord }
+  /** At another issuer; `id` has its name in front. */
+  | {
+      readonly type: 'foreign'
+      readonly what: ForeignEnd['type']
+      readonly id: string
+      /** Absent: for good. */
+      readonly issuedUntil?: number
+      /** Longest life of that issuer's tokens. */
+      readonly longestLifeSeconds: number
+    }
   | { readonly type: 'key'; readonly ring: KeyRing; readonly kid: string; readonly options: RevokeOptions }
 
 /** A verifier may forgive 60 s of clock difference, on a machine whose clock is as much behind. */
@@ -92,10 +103,17 @@ function recordOf(what: Revocable, actor: AuditActor): IssuerAuditEvent | undefi
     }
     case 'client':
       return { ...allowed, action: 'client.disable', target: { type: 'client', id: what.client.id } }
+    case 'foreign': {
+      const target = { type: what.what === 'subject' ? 'user' : what.what, id: what.id } as const
+      return { ...allowed, action: 'foreign.end', target, details: { issuedUntil: what.issuedUntil ?? null } }
+    }
     case 'key':
       return undefined
   }
 }
+
+/** Before the largest generation that an entry can hold: no token is issued later. */
+const never = 0xffff_fffe
 
 const userActions = { disabled: 'user.disable', password_set: 'user.set_password' } as const
 
@@ -144,6 +162,17 @@ async function store(context: Context, what: Revocable, actor: AuditActor): Prom
       const done = await stores.clients.disable(id, now, await longestUntil(context))
       if (done) emit({ type: 'client_changed', action: 'disabled', clientId: id })
       return done
+    }
+    case 'foreign': {
+      const { id, issuedUntil = never, longestLifeSeconds } = what
+      const until = now + longestLifeSeconds + revocationSkewSeconds
+      const entry: RevocationEntry =
+        what.what === 'session'
+          ? { type: 'sid', id, until }
+          : { type: 'subject', id, minGeneration: issuedUntil + 1, until }
+      await stores.revocations.append([entry], now)
+      emit({ type: 'foreign_ended', what: what.what, id })
+      return true
     }
     case 'key': {
       const { revokedKids } = await what.ring.revoke(what.kid, { actor, ...what.options })

@@ -1,6 +1,7 @@
 import type { Principal } from '@countersign/tokens'
 import { isClientId, isForeignId, isUserId } from './account-ids.ts'
 import type { Context } from './context.ts'
+import { foreignParties } from './exchange/foreign-parties.ts'
 import type { ClientRecord, IssuerStores, SessionRecord, TokenStatus, UserRecord } from './ports.ts'
 
 /**
@@ -24,6 +25,9 @@ export async function stillCounts(context: Context, principal: Principal): Promi
   // Whoever exchanged a token for this one keeps the subject: another client, or somebody whom another issuer vouches for.
   const holder = subject === clientId ? client : isClientId(subject) ? await stores.clients.byId(subject) : user
   if (!isForeignId(subject) && !holds(holder, ofSubject)) return false
+  const { via = [] } = principal
+  const foreign = foreignParties(principal, ofSubject, generations.slice(generations.length - via.length))
+  if (foreign.length > 0 && (await stores.issued.foreignEnd(foreign)) !== undefined) return false
   return await parentsCount(context, principal)
 }
 
@@ -42,7 +46,7 @@ async function parentsCount({ stores }: Context, principal: Principal): Promise<
   return true
 }
 
-/** A client, a user, a session or a token; what another issuer named is not ours to know. */
+/** A client, a user, a session or a token; whom another issuer named is looked for apart. */
 async function partyHolds(stores: IssuerStores, id: string, generation: number): Promise<boolean> {
   if (isForeignId(id)) return true
   if (isClientId(id)) return holds(await stores.clients.byId(id), generation)

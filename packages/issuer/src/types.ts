@@ -3,6 +3,7 @@ import type { Acknowledgement, FeedPosition } from '@countersign/revocation'
 import type { ActClaim } from '@countersign/tokens'
 import type { Clients, Requested, Users } from './account-types.ts'
 import type { RevocationFeed } from './feed/feed.ts'
+import type { ForeignIssuers } from './foreign-issuers.ts'
 import type { LiveTokens, SessionEndReason } from './ports.ts'
 import type { SharedPassword, SharedPasswordOutcome, SharedSignInRequest } from './shared-password.ts'
 
@@ -212,6 +213,8 @@ export interface Issuer {
   readonly clients: Clients
   readonly sessions: Sessions
   readonly keys: Keys
+  /** Whose tokens may be exchanged beside our own, and what has ended there. */
+  readonly foreign: ForeignIssuers
   /** The revocation feed; undefined where this process does not serve it. */
   readonly feed: RevocationFeed | undefined
   /** First-party sign-in. @throws IssuerError */

@@ -60,12 +60,12 @@ describe('a token of another issuer', () => {
       exp: now + 120,
       client_id: fleet.of('agent-api').id,
       act: { sub: fleet.of('agent-api').id },
-      gen: [0, 0, 0, 0],
+      gen: [0, 0, now, 0],
     })
     expect(claimsOf(token)).not.toHaveProperty('anc')
     expect((await fleet.service.issuer.introspectToken(token)).active).toBe(true)
     const next = claimsOf(await fleet.exchanged('billing-worker', token))
-    expect(next).toMatchObject({ sub: 'clerk:user_2abc', anc: [claimsOf(token).jti], gen: [0, 0, 0, 0, 0] })
+    expect(next).toMatchObject({ sub: 'clerk:user_2abc', anc: [claimsOf(token).jti], gen: [0, 0, now, 0, 0] })
     await fleet.service.issuer.revokeToken(token)
     expect((await fleet.exchange('billing-worker', token)).status).toBe(400)
   })
@@ -79,7 +79,8 @@ describe('a token of another issuer', () => {
         act: { sub: `clerk:${fleet.of('ledger').id}`, client_id: 'clerk:client_x' },
       },
       org_id: 'clerk:org_1',
-      gen: [0, 0, 0, 0, 0],
+      via: ['clerk:org_1', `clerk:${fleet.of('ledger').id}`],
+      gen: [0, 0, now, 0, 0, now, now],
     })
   })
 
@@ -145,6 +146,8 @@ describe('a declaration of a verifier is refused', () => {
     ['without scopes', [{ ...good, scopes: [] }], /scopes/],
     ['for what an account must name', [{ ...good, audience: 'support-console', scopes: ['sessions:read'] }], /by name/],
     ['without a verifier', [{ ...good, verifier: {} }], /Verifier/],
+    ['with events that are no function', [{ ...good, events: 'https://login.example.com' }], /events/],
+    ['for lives of more than a day', [{ ...good, longestLifeSeconds: 86_401 }], /longestLifeSeconds/],
   ])('%s', async (_what, declared, says) => {
     await expect(startFleet({ subjectVerifiers: declared as SubjectVerifier[] })).rejects.toMatchObject({
       code: 'invalid_option',

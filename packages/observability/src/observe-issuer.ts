@@ -36,6 +36,7 @@ export type IssuerEventLike =
     }
   | { readonly type: 'token_revoked'; readonly jti: string; readonly clientId: string }
   | { readonly type: 'session_ended'; readonly sessionId: string; readonly reason: string }
+  | { readonly type: 'foreign_ended'; readonly what: string; readonly id: string }
   | { readonly type: 'user_changed'; readonly action: string; readonly userId: string }
   | { readonly type: 'client_changed'; readonly action: string; readonly clientId: string }
   | { readonly type: 'introspected'; readonly active: boolean }
@@ -177,6 +178,9 @@ function write({ logger }: Observers, event: IssuerEventLike): void {
       return
     case 'session_ended':
       logger.info('session ended', { event: event.type, session: event.sessionId, reason: event.reason })
+      return
+    case 'foreign_ended':
+      logger.info('another issuer told of an end', { event: event.type, action: event.what, target: event.id })
       return
     case 'user_changed':
       logger.info('user changed', { event: event.type, action: event.action, subject: event.userId })

@@ -14,6 +14,7 @@ import {
   credentialWrites,
 } from './operations/credentials.ts'
 import { type ExchangeWrites, exchangeWrites } from './operations/exchange.ts'
+import { type ForeignReads, foreignReads } from './operations/foreign.ts'
 import { type IssuedReads, type IssuedWrites, issuedReads, issuedWrites } from './operations/issued.ts'
 import { type KeyRingReads, type KeyRingWrites, keyRingReads, keyRingWrites } from './operations/key-rings.ts'
 import { type PruneWrites, pruneWrites } from './operations/prune.ts'
@@ -38,6 +39,7 @@ export interface Reads
     ClientReads,
     SessionReads,
     IssuedReads,
+    ForeignReads,
     ThrottleReads,
     SettingReads,
     RevocationReads,
@@ -71,6 +73,7 @@ export function createReads(compile: Compile): Reads {
     ...clientReads(compile),
     ...sessionReads(compile),
     ...issuedReads(compile),
+    ...foreignReads(compile),
     ...throttleReads(compile),
     ...settingReads(compile),
     ...revocationReads(compile),

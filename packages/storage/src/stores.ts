@@ -78,6 +78,7 @@ export function storesOver(engine: Engine): Stores {
         add: (issued) => engine.write('addIssued', issued),
         exchange: (entry) => engine.write('exchange', entry),
         status: (jti) => engine.read(() => reads.tokenStatus(jti)),
+        foreignEnd: (foreign) => engine.read(() => reads.foreignEnd(foreign)),
         revoke: (jti, now, until) => engine.write('revokeIssued', jti, now, until),
         latestExpiry: () => engine.read(() => reads.latestExpiry()),
         liveByKey: (kids, now) => engine.read(() => reads.liveByKey(kids, now)),

@@ -1,5 +1,5 @@
 import type { ExchangeEdge } from '@countersign/consumers'
-import type { Verifier } from '@countersign/tokens'
+import type { Principal, Verifier } from '@countersign/tokens'
 import { z } from 'zod'
 import { IssuerError } from '../errors.ts'
 import type { IssuerOptions } from '../options.ts'
@@ -19,16 +19,44 @@ export interface SubjectVerifier {
   readonly audience: string
   /** What such a token is for, of that audience's scopes: its own are of another world. */
   readonly scopes: readonly string[]
+  /** Which of `scopes` this token has: by its organization, or what its holder may do there. @default all of them */
+  readonly grants?: (principal: Principal) => Iterable<string>
+  /** Longest life of its tokens, 60 to 86,400 s: for as long what has ended there is remembered. @default 86_400 */
+  readonly longestLifeSeconds?: number
+  /** Takes in what that issuer tells of ends. With it there is a route `POST /issuers/NAME/events`. @default none */
+  readonly events?: ForeignEvents
 }
+
+/**
+ * Reads a request of that issuer, such as a webhook: verifies it, and awaits `end` for each thing that has ended. What it
+ * answers is the answer, without its body; what it throws is a fault, answered with a 5xx so that the issuer tries again.
+ */
+export type ForeignEvents = (request: Request, end: (ended: ForeignEnd) => Promise<void>) => Promise<Response>
+
+/** What has ended at another issuer, by the ids that it gives in its tokens. */
+export type ForeignEnd =
+  /** With all that came of it, for good. */
+  | { readonly type: 'session'; readonly id: string }
+  | {
+      readonly type: 'subject' | 'organization'
+      readonly id: string
+      /** Tokens with an `iat` up to this, in whole Unix seconds, and all that came of them. @default every token, for good */
+      readonly issuedUntil?: number
+    }
 
 export interface DeclaredVerifier {
   readonly name: string
   readonly verifier: Verifier
   readonly audience: string
   readonly scopes: ReadonlySet<string>
+  readonly grants: ((principal: Principal) => Iterable<string>) | undefined
+  readonly longestLifeSeconds: number
+  readonly events: ForeignEvents | undefined
 }
 
 const mostVerifiers = 32
+
+const fn = <T>() => z.custom<T>((value) => typeof value === 'function', 'expected a function')
 
 const shape = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected lower-case letters, digits and hyphens'),
@@ -39,6 +67,9 @@ const shape = z.strictObject({
   ),
   audience: z.string(),
   scopes: z.array(z.string()).min(1).max(128),
+  grants: fn<NonNullable<SubjectVerifier['grants']>>().optional(),
+  longestLifeSeconds: z.int().min(60).max(86_400).default(86_400),
+  events: fn<ForeignEvents>().optional(),
 })
 
 /** @throws IssuerError `invalid_option` */
@@ -53,7 +84,7 @@ export function declareVerifiers(options: IssuerOptions): ReadonlyMap<string, De
   }
   const declared = new Map<string, DeclaredVerifier>()
   const names = new Set<string>()
-  for (const [index, { name, issuer, verifier, audience, scopes }] of parsed.data.entries()) {
+  for (const [index, { name, issuer, verifier, audience, scopes, ...more }] of parsed.data.entries()) {
     const consumer = options.consumers.consumers[audience]
     if (issuer === options.issuer) throw refuse(`${index}.issuer`, 'our own tokens need no declaration')
     if (declared.has(issuer) || names.has(name)) throw refuse(`${index}`, 'the issuer or the name is declared twice')
@@ -65,7 +96,8 @@ export function declareVerifiers(options: IssuerOptions): ReadonlyMap<string, De
       throw refuse(`${index}.scopes`, `"${unnamed}" is given by name, and its people have no account here`)
     }
     names.add(name)
-    declared.set(issuer, { name, verifier, audience, scopes: new Set(scopes) })
+    const { grants, longestLifeSeconds, events } = more
+    declared.set(issuer, { name, verifier, audience, scopes: new Set(scopes), grants, longestLifeSeconds, events })
   }
   return declared
 }

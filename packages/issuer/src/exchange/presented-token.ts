@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { newId } from '../random.ts'
 import { refusal } from '../refusals.ts'
 import type { OwnTokens } from '../verify-own.ts'
+import type { DeclaredVerifier } from './policy.ts'
 import type { ExchangeRefusal } from './refuse.ts'
 
 /** What a presented token is worth here, whoever issued it. */
@@ -102,11 +103,7 @@ function readOwn(principal: Principal): Reading {
 /** Everybody that another issuer names is put under its name here: none of them can be one of ours. */
 function readForeign(
   principal: Principal,
-  {
-    name,
-    audience,
-    scopes,
-  }: { readonly name: string; readonly audience: string; readonly scopes: ReadonlySet<string> },
+  { name, audience, scopes, grants }: DeclaredVerifier,
   global: number,
 ): Reading {
   const { session, organization, actor, claims } = principal
@@ -115,18 +112,23 @@ function readForeign(
   const depth = depthOf(actor)
   const ids = [subject, prefix + (session ?? ''), prefix + (organization ?? ''), ...idsOf(actor, prefix)]
   if (ids.some((id) => id.length > longestId)) return 'bad_claims'
+  // What has ended there is told by an instant: the generation of whom it names is when it was issued.
+  const issuedAt = Math.max(0, Math.floor(principal.issuedAt ?? 0))
+  const named = [...(organization === undefined ? [] : [prefix + organization]), ...actorsOf(actor, prefix)]
+  const via = [...new Set(named)]
+  const granted = grants === undefined ? scopes : new Set([...grants(principal)].filter((scope) => scopes.has(scope)))
   return {
     from: audience,
     subject,
-    scopes,
+    scopes: granted,
     session: session === undefined ? newId() : prefix + session,
     ...(organization === undefined ? undefined : { organization: prefix + organization }),
     ...(actor === undefined ? undefined : { actor: claimOf(actor, prefix) }),
     // Whoever is not ours has no generation here; the issuer itself has.
     actorGenerations: new Array<number>(depth).fill(0),
-    via: [],
-    viaGenerations: [],
-    generations: [global, 0, 0],
+    via,
+    viaGenerations: new Array<number>(via.length).fill(issuedAt),
+    generations: [global, 0, issuedAt],
     expiresAt: Math.floor(principal.expiresAt),
     mayAct: claims.may_act,
     synthetic: principal.synthetic === true,
@@ -143,6 +145,10 @@ function idsOf(actor: Actor | undefined, prefix: string): string[] {
   return actor === undefined
     ? []
     : [prefix + actor.subject, prefix + (actor.clientId ?? ''), ...idsOf(actor.actor, prefix)]
+}
+
+function actorsOf(actor: Actor | undefined, prefix: string): string[] {
+  return actor === undefined ? [] : [prefix + actor.subject, ...actorsOf(actor.actor, prefix)]
 }
 
 function claimOf({ subject, clientId, actor }: Actor, prefix: string): ActClaim {

@@ -12,6 +12,7 @@ import type { TokenAnswer, TokenExchangeRequest } from '../types.ts'
 import type { OwnTokens } from '../verify-own.ts'
 import { readActor } from './acting-party.ts'
 import { type Attenuated, attenuate } from './attenuate.ts'
+import { foreignParties } from './foreign-parties.ts'
 import { type PresentedToken, readPresented } from './presented-token.ts'
 import { refuseExchange } from './refuse.ts'
 
@@ -156,6 +157,12 @@ function entryOf(presented: PresentedToken, made: Attenuated, { issued }: Minted
     add(one.client_id ?? one.sub, made.actorGenerations[at] ?? 0)
   }
   for (const [index, id] of made.via.entries()) add(id, made.viaGenerations[index] ?? 0)
+  const { via, viaGenerations } = made
+  const foreign = foreignParties(
+    { subject: made.subject, session: made.session, via },
+    made.generations[2],
+    viaGenerations,
+  )
   return {
     issued,
     tokens: own === undefined ? [] : [own.tokenId, ...own.ancestors],
@@ -163,6 +170,7 @@ function entryOf(presented: PresentedToken, made: Attenuated, { issued }: Minted
     global: made.generations[0],
     clients,
     users,
+    ...(foreign.length === 0 ? undefined : { foreign }),
   }
 }
 

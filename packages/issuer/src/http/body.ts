@@ -15,17 +15,17 @@ export class BodyTaken extends Error {
 }
 
 /**
- * The request's body, at most 16 KiB, never decompressed. How long it may take is for the server's `requestTimeout`.
+ * The request's body, at most 16 KiB unless said otherwise, never decompressed. How long it may take is for the server's `requestTimeout`.
  * @throws HttpRefused 413, 415; PeerGone
  */
-export function readBody(request: IncomingMessage): Promise<Buffer> {
+export function readBody(request: IncomingMessage, mostBytes: number = maxBodyBytes): Promise<Buffer> {
   const { headers } = request
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new HttpRefused(415, refusal('content_encoding'), { hangUp: true })
   }
   const announced = headers['content-length']
-  if (announced !== undefined && Number(announced) > maxBodyBytes) {
+  if (announced !== undefined && Number(announced) > mostBytes) {
     throw new HttpRefused(413, refusal('body_too_large'), { hangUp: true })
   }
   if (request.readableEnded || 'body' in request) {
@@ -38,7 +38,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
     let settled = false
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size > maxBodyBytes) {
+      if (size > mostBytes) {
         settled = true
         request.pause()
         reject(new HttpRefused(413, refusal('body_too_large'), { hangUp: true }))

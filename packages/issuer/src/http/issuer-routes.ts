@@ -10,6 +10,7 @@ import { createRefreshCookies } from './cookies.ts'
 import { answerPreflight } from './cors.ts'
 import { answer, type Exchange, type Face, type Handler } from './exchange.ts'
 import { feedRoutes } from './feed-routes.ts'
+import { foreignRoute } from './foreign-routes.ts'
 import { HttpRefused, statusOf } from './http-refused.ts'
 import { errorsRoute, healthRoute, jwksRoute, metadataRoute } from './public-routes.ts'
 import { signInRoute, signOutRoute, statusRoute } from './sign-in-routes.ts'
@@ -99,6 +100,10 @@ export function issuerRoutes(issuer: Issuer, options: IssuerRoutesOptions = {}):
   const routes = new Map([
     ...routeTable(base, issuerPath, ready),
     ...feedRouteTable(base, issuer.feed, parsed.data.maxStreams),
+    ...issuer.foreign.listening.map((name): [string, Route] => [
+      base + endpointPaths.foreignEvents(name),
+      post(foreignRoute(name), false),
+    ]),
   ])
 
   return (request, response, next) => {

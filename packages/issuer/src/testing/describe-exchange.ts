@@ -113,6 +113,45 @@ export function describeExchange(test: Test): void {
   })
 }
 
+export function describeForeign(test: Test): void {
+  const person = { id: 'clerk:user_1', generation: 100 }
+  const session = { id: 'clerk:sess_1', generation: 0 }
+  const organization = { id: 'clerk:org_1', generation: 100 }
+  const foreign = [person, session, organization]
+  const of = (jti: string, parties = foreign) =>
+    entry(jti, { tokens: [], presented: null, users: [], foreign: parties })
+
+  test('stores nothing once another issuer told of an end of whom it named', async ({ store }) => {
+    await prepare(store)
+    assert.equal(await store.issued.foreignEnd(foreign), undefined)
+    assert.equal(await store.issued.exchange(of('good')), 'stored')
+    await store.revocations.append([{ type: 'subject', id: person.id, minGeneration: 100, until: UNTIL }], NOW)
+    assert.equal(await store.issued.foreignEnd(foreign), undefined, 'issued since')
+    for (const [i, { id }] of [person, organization].entries()) {
+      const later = 200 + i
+      await store.revocations.append([{ type: 'subject', id, minGeneration: later, until: UNTIL }], NOW)
+      assert.equal(await store.issued.foreignEnd(foreign), 'party_ended', id)
+      const since = foreign.map((one) => (one === session ? one : { ...one, generation: later }))
+      assert.equal(await store.issued.exchange(of(`before ${i}`)), 'party_ended')
+      assert.equal(await store.issued.exchange(of(`since ${i}`, since)), 'stored')
+      assert.equal(await store.issued.status(`before ${i}`), undefined)
+    }
+    // An earlier instant that is told later takes nothing back.
+    await store.revocations.append([{ type: 'subject', id: person.id, minGeneration: 50, until: UNTIL }], NOW)
+    assert.equal(await store.issued.foreignEnd([person]), 'party_ended')
+    await store.revocations.append([{ type: 'sid', id: session.id, until: UNTIL }], NOW)
+    assert.equal(await store.issued.foreignEnd([session]), 'session_ended')
+    assert.equal(await store.issued.exchange(of('session', [session])), 'session_ended')
+    assert.equal(await store.issued.foreignEnd([{ id: 'clerk:user_2', generation: 0 }]), undefined)
+  })
+
+  test('stores nothing made of a token of ours, either', async ({ store }) => {
+    await prepare(store)
+    await store.revocations.append([{ type: 'sid', id: session.id, until: UNTIL }], NOW)
+    assert.equal(await store.issued.exchange(entry('child', { foreign: [session] })), 'session_ended')
+  })
+}
+
 export function describeAssertions(test: Test): void {
   test('lets exactly one of 50 concurrent uses of one assertion pass', async ({ store, another }) => {
     const stores = [store, (await another?.()) ?? store]

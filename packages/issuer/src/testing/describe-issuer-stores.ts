@@ -1,7 +1,7 @@
 import type { StoreUnderTest, TestRunner } from '@countersign/keys/testing'
 import type { IssuerStores } from '../ports.ts'
 import { describeClients, describeUsers } from './describe-accounts.ts'
-import { describeAssertions, describeExchange } from './describe-exchange.ts'
+import { describeAssertions, describeExchange, describeForeign } from './describe-exchange.ts'
 import { describePruning } from './describe-pruning.ts'
 import { describeReplay, describeRevocationPorts, describeRevocations } from './describe-revocations.ts'
 import { describeIssued, describeRotation, describeSessions } from './describe-sessions.ts'
@@ -27,6 +27,7 @@ export function describeIssuerStores(
   runner.describe(`${name}: refresh rotation`, () => describeRotation(test))
   runner.describe(`${name}: issued tokens`, () => describeIssued(test))
   runner.describe(`${name}: exchanged tokens`, () => describeExchange(test))
+  runner.describe(`${name}: whom another issuer named`, () => describeForeign(test))
   runner.describe(`${name}: client assertions`, () => describeAssertions(test))
   runner.describe(`${name}: replay of a refresh`, () => describeReplay(test))
   runner.describe(`${name}: revocations`, () => describeRevocations(test))

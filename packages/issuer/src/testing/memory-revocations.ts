@@ -1,5 +1,5 @@
 import type { AcknowledgementStore, RevocationEntry, RevocationEvent, RevocationLog } from '@countersign/revocation'
-import type { IssuerStores } from '../ports.ts'
+import type { IssuerStores, Party } from '../ports.ts'
 import { copy, type MemoryState } from './memory-state.ts'
 
 const keptSeconds = 3_600
@@ -86,6 +86,16 @@ export function memoryAcknowledgements(): AcknowledgementStore {
       return structuredClone([...held.values()].filter((one) => one.at >= now - liveSeconds))
     },
   }
+}
+
+/** As the log has it: nobody of them has a row. */
+export function foreignEnd(state: MemoryState, foreign: readonly Party[]): 'session_ended' | 'party_ended' | undefined {
+  for (const { id, generation } of foreign) {
+    if (state.log.entries.has(keyOf('sid', id))) return 'session_ended'
+    const entry = state.log.entries.get(keyOf('subject', id))
+    if (entry !== undefined && 'minGeneration' in entry && generation < entry.minGeneration) return 'party_ended'
+  }
+  return undefined
 }
 
 export function unrevoked(

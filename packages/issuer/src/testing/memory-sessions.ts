@@ -9,7 +9,7 @@ import type {
   SessionStore,
   UserRecord,
 } from '../ports.ts'
-import { appendEntry } from './memory-revocations.ts'
+import { appendEntry, foreignEnd } from './memory-revocations.ts'
 import { compareText, copy, endSession, generationsHold, type MemoryState, refuseText } from './memory-state.ts'
 
 /** Also keeps the session for as long as the token lives. */
@@ -103,6 +103,8 @@ export function memorySessions(state: MemoryState): SessionStore {
 }
 
 function judgeExchange(state: MemoryState, entry: ExchangeEntry): ExchangeOutcome {
+  const ended = foreignEnd(state, entry.foreign ?? [])
+  if (ended !== undefined) return ended
   const rows = entry.tokens.map((jti) => state.issued.get(jti))
   for (const row of rows) if (row === undefined) return 'unknown_token'
   const { presented } = entry
@@ -131,6 +133,9 @@ export function memoryIssued(state: MemoryState): IssuedStore {
       const outcome = judgeExchange(state, entry)
       if (outcome === 'stored') storeIssued(state, entry.issued)
       return outcome
+    },
+    async foreignEnd(foreign) {
+      return foreignEnd(state, foreign)
     },
     async status(jti) {
       const row = state.issued.get(jti)

@@ -1,6 +1,7 @@
 import type { ExchangeEntry, ExchangeOutcome, IssuedStore, Party } from '@countersign/issuer'
 import { first, type Operation, type OperationOf } from '../operation.ts'
 import type { Compile } from '../statement.ts'
+import { foreignReads } from './foreign.ts'
 import { storeIssued } from './issued.ts'
 import { selectSetting, globalGenerationSetting as setting } from './settings.ts'
 
@@ -50,6 +51,7 @@ export function exchangeWrites(compile: Compile): ExchangeWrites {
     db.selectFrom('users').select('generation').where('id', '=', p('id')).where('disabled_at', 'is', null),
   )
   const global = compile<{ setting: string }>()((db, p) => selectSetting(db, p('setting')))
+  const foreign = foreignReads(compile)
   const store = storeIssued(compile)
 
   function* judgeOwn(entry: ExchangeEntry, jti: string, ancestors: readonly string[]): Operation<ExchangeOutcome> {
@@ -85,6 +87,11 @@ export function exchangeWrites(compile: Compile): ExchangeWrites {
   }
 
   function* judge(entry: ExchangeEntry): Operation<ExchangeOutcome> {
+    const ended = entry.foreign === undefined ? undefined : yield* foreign.foreignEnd(entry.foreign)
+    return ended ?? (yield* judgeParties(entry))
+  }
+
+  function* judgeParties(entry: ExchangeEntry): Operation<ExchangeOutcome> {
     const [jti, ...ancestors] = entry.tokens
     if (jti !== undefined) return yield* judgeOwn(entry, jti, ancestors)
     return entry.presented === null ? yield* judgeForeign(entry) : 'unknown_token'
