@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose'
 import { beforeAll, expect, it } from 'vitest'
+import { fakeClerk } from '../src/testing/index.ts'
 import { type ClerkWorld, clerkWorld, verdict } from './clerk-world.ts'
 
 const page = 'http://127.0.0.1:3000'
@@ -51,6 +52,15 @@ it('signs a person in by a page, over reloads and tabs, gives tokens for the pag
     azp: page,
   })
 
+  expect(session.user).toMatchObject({
+    id: userId,
+    organization_memberships: [{ organization: { id: organizationId } }],
+  })
+  clerk.world.proveSession(session.id, 30)
+  expect(decodeJwt((await ask('POST', tokens)).body.response.jwt).fva).toEqual([30, -1])
+  expect((await ask('POST', `/v1/client/sessions/${session.id}/verify`)).status).toBe(200)
+  expect(decodeJwt((await ask('POST', tokens)).body.response.jwt).fva).toEqual([0, -1])
+
   expect((await ask('POST', `/v1/client/sessions/${session.id}/end`)).status).toBe(200)
   expect((await ask('GET', '/v1/client')).body.response.sessions).toEqual([])
   expect((await ask('POST', tokens)).status).toBe(401)
@@ -85,4 +95,16 @@ it('keeps strangers out', async () => {
   expect((await ask('GET', '/sign-in?redirect_url=https://evil.example/')).status).toBe(400)
   expect((await ask('GET', '/v1/client/other')).status).toBe(404)
   expect((await ask('OPTIONS', '/v1/client')).headers.get('access-control-allow-credentials')).toBe('true')
+})
+
+it('writes the audience of Convex into session tokens where it is told to', async () => {
+  const clerk = await fakeClerk({ sessionAudience: 'convex' })
+  try {
+    const session = clerk.world.addSession(clerk.world.addUser({ email: 'ada@example.com' }).id)
+    expect(decodeJwt(clerk.token(session.id))).toMatchObject({ aud: 'convex', sid: session.id, fva: [0, -1] })
+    const template = { name: 'other', audience: 'elsewhere' }
+    expect(decodeJwt(clerk.token(session.id, { template })).aud).toBe('elsewhere')
+  } finally {
+    await clerk.close()
+  }
 })

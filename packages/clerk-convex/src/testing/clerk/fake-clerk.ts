@@ -18,6 +18,8 @@ export interface FakeClerkOptions {
   readonly clock?: Clock
   /** On 127.0.0.1. @default any that is free */
   readonly port?: number
+  /** `aud` of session tokens: `convex`, as Clerk's integration for Convex writes it. @default none */
+  readonly sessionAudience?: string
 }
 
 /** A stand-in for one Clerk instance on loopback, for the real `@clerk/backend` to talk to. */
@@ -64,7 +66,7 @@ const defaultOrigin = 'https://app.example.com'
 
 /** Starts the stand-in. */
 export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeClerk> {
-  const { clock = systemClock, port = 0 } = options
+  const { clock = systemClock, port = 0, sessionAudience: audience } = options
   const secretKey = `sk_test_${newId('x').slice(2)}`
   const webhookSecret = createWebhookSecret()
   const requests: string[] = []
@@ -95,6 +97,8 @@ export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeCle
       session,
       membership: chosen === undefined ? undefined : found(world.membership(chosen, session.user_id)),
       origin: origin === false ? undefined : origin,
+      audience,
+      sinceProof: world.sinceProof(sessionId),
       now: clock.now(),
     })
     const category = template === undefined ? {} : { cat: 'cl_B7d4PD222AAA' }

@@ -25,14 +25,14 @@ interface FrontendParts {
   mint(sessionId: string, options: TokenOptions): string
 }
 
-/** What a browser asks of an instance, of which a page needs this much: who is signed in, tokens, organisation, end. */
+/** What a browser asks of an instance, of which a page needs this much: who is signed in, tokens, organisation, proof, end. */
 export interface FrontendApi {
   owns(path: string): boolean
   answer(request: FrontendRequest): FrontendAnswer
 }
 
 const cookieName = '__client'
-const sessionPath = /^\/v1\/client\/sessions\/(\w+)\/(tokens|touch|end)(?:\/(\w+))?$/
+const sessionPath = /^\/v1\/client\/sessions\/(\w+)\/(tokens|touch|verify|end)(?:\/(\w+))?$/
 
 /**
  * The Frontend API, cut down: whoever is named is signed in, by a page at `/sign-in` or by `POST /v1/client/sign_ins`,
@@ -56,19 +56,26 @@ export function frontendApi({ world, mint }: FrontendParts): FrontendApi {
       const session = world.sessions.get(id)
       return session?.status === 'active' ? [session] : []
     })
+  /** As the browser SDK learns of the organisations that there are to choose from. */
+  const withUser = (session: SessionJSON): object => {
+    const organization_memberships = world.memberships({ userId: session.user_id })
+    return { ...session, user: { ...world.users.get(session.user_id), organization_memberships } }
+  }
   const page = (redirect: string): string => {
     const buttons = [...world.users.values()].map(({ email_addresses }) => {
       const address = escapeHtml(email_addresses[0]?.email_address ?? '')
       return `<button name="identifier" value="${address}">${address}</button>`
     })
     const target = `<input type="hidden" name="redirect_url" value="${escapeHtml(redirect)}">`
-    return `<!doctype html><title>Sign in</title><form method="post">${target}${buttons.join('')}</form>`
+    const head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in</title>'
+    const form = `<form method="post">${target}${buttons.join(' ')}</form>`
+    return `<!doctype html><html lang="en">${head}<h1>Sign in at the stand-in for Clerk</h1>${form}</html>`
   }
 
   const act = (request: FrontendRequest, client: string): unknown => {
     const { method, path, body, headers } = request
     if (method === 'GET' && path === '/v1/client') {
-      return { object: 'client', id: client, sessions: sessionsOf(client), sign_in: null, sign_up: null }
+      return { object: 'client', id: client, sessions: sessionsOf(client).map(withUser), sign_in: null, sign_up: null }
     }
     if (method === 'POST' && path === '/v1/client/sign_ins') {
       return { object: 'sign_in_attempt', status: 'complete', created_session_id: signIn(body.identifier, client).id }
@@ -77,6 +84,7 @@ export function frontendApi({ world, mint }: FrontendParts): FrontendApi {
     if (action === undefined) throw new ApiFault(404, 'not_found')
     const session = sessionsOf(client).find((one) => one.id === id)
     if (session === undefined) throw new ApiFault(401, 'signed_out')
+    if (action === 'verify') return world.proveSession(id)
     if (action === 'end') return world.endSession(id, 'ended')
     if (action === 'touch') return world.chooseOrganization(id, chosen(world, session, body.active_organization_id))
     const { origin } = headers

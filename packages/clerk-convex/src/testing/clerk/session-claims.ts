@@ -10,7 +10,7 @@ export interface TokenOptions {
   readonly origin?: string | false
   /** The organisation that is chosen; `false` for none. @default the session's */
   readonly organization?: string | false
-  /** Minutes since each factor was verified. @default [0, -1] */
+  /** Minutes since each factor was verified. @default those of the session, without a second factor */
   readonly factorAges?: readonly [number, number]
   /** A JWT template, such as `convex`: no session, and `aud`. */
   readonly template?: { readonly name: string; readonly audience: string }
@@ -25,13 +25,17 @@ interface Circumstances {
   readonly session: SessionJSON
   readonly membership: OrganizationMembershipJSON | undefined
   readonly origin: string | undefined
+  /** Of session tokens; templates have their own. */
+  readonly audience: string | undefined
+  /** Minutes since the person proved who they are. */
+  readonly sinceProof: number
   readonly now: number
 }
 
 /** The claims of a session token, as an instance writes them. */
 export function sessionClaims(options: TokenOptions, circumstances: Circumstances): Record<string, unknown> {
-  const { issuer, session, membership, origin, now } = circumstances
-  const { version = 2, lifeSeconds = 60, factorAges = [0, -1], template } = options
+  const { issuer, session, membership, origin, audience, sinceProof, now } = circumstances
+  const { version = 2, lifeSeconds = 60, factorAges = [sinceProof, -1], template } = options
   const iat = Math.floor(now)
   const usual = {
     ...(origin === undefined ? {} : { azp: origin }),
@@ -43,7 +47,7 @@ export function sessionClaims(options: TokenOptions, circumstances: Circumstance
     sub: session.user_id,
     ...(version === 2 ? { v: 2 } : {}),
     ...(template === undefined
-      ? { sid: session.id, sts: session.status, fva: factorAges }
+      ? { sid: session.id, sts: session.status, fva: factorAges, ...(audience === undefined ? {} : { aud: audience }) }
       : { aud: template.audience }),
     ...(membership === undefined ? {} : version === 2 ? organizationClaims(membership) : legacyClaims(membership)),
   }

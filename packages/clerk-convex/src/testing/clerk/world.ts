@@ -35,6 +35,10 @@ export interface World {
   /** Chooses another organisation, or none. */
   chooseOrganization(sessionId: string, organizationId: string | undefined): SessionJSON
   endSession(id: string, status: 'ended' | 'revoked'): SessionJSON
+  /** Notes when the session's person last proved who they are: now, unless `minutesAgo` is given. */
+  proveSession(id: string, minutesAgo?: number): void
+  /** Whole minutes since then; a new session begins with 0. */
+  sinceProof(id: string): number
 }
 
 export function createWorld(clock: Clock, onChange: (type: WebhookEventType, data: object) => void): World {
@@ -42,6 +46,7 @@ export function createWorld(clock: Clock, onChange: (type: WebhookEventType, dat
   const organizations = new Map<string, OrganizationJSON>()
   const members = new Map<string, OrganizationMembershipJSON>()
   const sessions = new Map<string, SessionJSON>()
+  const provedAtMs = new Map<string, number>()
   const nowMs = (): number => Math.floor(clock.now() * 1000)
   const memberships: World['memberships'] = ({ organizationId, userId }) =>
     [...members.values()].filter(
@@ -136,6 +141,13 @@ export function createWorld(clock: Clock, onChange: (type: WebhookEventType, dat
       return session
     },
     endSession,
+    proveSession(id, minutesAgo = 0) {
+      provedAtMs.set(found(sessions.get(id)).id, nowMs() - minutesAgo * 60_000)
+    },
+    sinceProof(id) {
+      const { created_at } = found(sessions.get(id))
+      return Math.max(0, Math.floor((nowMs() - (provedAtMs.get(id) ?? created_at)) / 60_000))
+    },
   }
 }
 
