@@ -20,9 +20,10 @@ export {
   type IsolationFailure,
   type IsolationPersona,
   type IsolationReport,
+  type IsolationRequest,
   type IsolationWorld,
   isolationPersonas,
-  proveIsolation,
-} from './convex/isolation.ts'
+} from './convex/isolation/world.ts'
+export { proveIsolation } from './convex/isolation.ts'
 export { type ConvexLoopback, type ConvexLoopbackOptions, convexLoopback } from './convex/loopback.ts'
 export { type TokenBearer, withSignJwt, withToken } from './convex/with-token.ts'

@@ -1,7 +1,7 @@
 import { type GenericDataModel, makeFunctionReference } from 'convex/server'
 import { ConvexError, convexToJson, type JSONValue, jsonToConvex, type Value } from 'convex/values'
 import type { TestConvexForDataModel } from 'convex-test'
-import type { ConvexModules } from './isolation.ts'
+import type { ConvexModules } from './isolation/world.ts'
 
 export type AnyCaller = TestConvexForDataModel<GenericDataModel>
 export type FunctionKind = 'query' | 'mutation' | 'action'

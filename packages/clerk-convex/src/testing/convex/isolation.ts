@@ -1,69 +1,28 @@
+import type { GenericSchema } from 'convex/server'
+import { type Found, findPublic } from './isolation/found.ts'
+import { changedRow, leakedRow, type Row, readRows } from './isolation/rows.ts'
+import { type Answered, answerOf, type Outcome, type Ran, runTrial, type Trial } from './isolation/run.ts'
 import {
-  type DataModelFromSchemaDefinition,
-  type GenericDataModel,
-  type GenericSchema,
-  makeFunctionReference,
-  type SchemaDefinition,
-  type UserIdentity,
-} from 'convex/server'
-import type { TestConvexForDataModel } from 'convex-test'
-import { type FunctionCard, readCard } from '../../convex/function-card.ts'
-import { readDenial } from '../../denial.ts'
+  type AnyCaller,
+  type ConvexModules,
+  type IsolationFailure,
+  type IsolationPersona,
+  type IsolationReport,
+  type IsolationWorld,
+  isolationPersonas,
+} from './isolation/world.ts'
 
-/** The same as `import.meta.glob('./convex/**\/*.ts')`. */
-export type ConvexModules = Readonly<Record<string, () => Promise<unknown>>>
+type Persona = IsolationPersona | 'rightful'
 
-/** Callers, each held to what it may do with the arguments of the rightful one. */
-export const isolationPersonas = ['nobody', 'foreignOrganization', 'foreignWorkspace', 'missingRole'] as const
-export type IsolationPersona = (typeof isolationPersonas)[number]
-
-export interface IsolationWorld<Seeded, Schema extends GenericSchema = GenericSchema> {
-  readonly schema: SchemaDefinition<Schema, true>
-  /** Makes two organisations with rows of both, and hands on what `args` need. */
-  readonly seed: (
-    t: TestConvexForDataModel<DataModelFromSchemaDefinition<SchemaDefinition<Schema, true>>>,
-  ) => Promise<Seeded>
-  /** May call everything, in the first organisation. */
-  readonly rightful: Partial<UserIdentity>
-  readonly personas: Readonly<Record<Exclude<IsolationPersona, 'nobody'>, Partial<UserIdentity>>>
-  /** Whether a row is none of this caller's business: it must neither come back nor change. */
-  readonly hidden: (
-    persona: 'foreignOrganization' | 'foreignWorkspace',
-    row: Readonly<Record<string, unknown>>,
-    table: string,
-  ) => boolean
-  /** The arguments of the rightful caller, by `module:function`; a function that is missing fails. */
-  readonly args: Readonly<Record<string, (seeded: Seeded) => Record<string, unknown>>>
-  /** Functions that anybody may call, `publicQuery` or not made by `defineAuth` at all: each is said out loud. */
-  readonly open?: readonly string[]
-  /** Tables that calls may write to whoever calls. @default ['authAudit'] */
-  readonly ignoredTables?: readonly string[]
-}
-
-export interface IsolationFailure {
-  readonly function: string
-  readonly persona: IsolationPersona | 'rightful' | 'definition'
-  readonly fault: string
-}
-
-export interface IsolationReport {
-  /** Public functions that were found. */
-  readonly functions: readonly string[]
-  /** Calls that were made. */
-  readonly calls: number
-  readonly failures: readonly IsolationFailure[]
-}
-
-interface Found {
-  readonly name: string
-  readonly kind: 'query' | 'mutation' | 'action'
-  readonly card: FunctionCard | undefined
-}
+/** Of somebody who is let in nowhere: such a persona shows nothing about what lies inside. */
+const outside = ['signed_out', 'pending_session', 'unknown_user', 'no_organization', 'not_a_member']
 
 /**
- * Calls every public function as nobody, from another organisation, from outside the workspace and without the role,
- * with arguments that belong to somebody else, and reports what came back or changed. It is generated from the modules:
- * a function that is new and not described fails it.
+ * Calls every public function and route as nobody, from another organisation, from outside the workspace and without the
+ * role, with arguments that belong to somebody else and with mixtures of those and the caller's own, scheduled work
+ * included. It reports hidden rows that came back or changed, and, by doing the same where the hidden rows are not there
+ * at all, whatever tells of them: a name, a total, an error. It is generated from the modules: a function that is new and
+ * not described fails it.
  *
  * @example
  * expect((await proveIsolation(modules, world)).failures).toEqual([])
@@ -72,157 +31,166 @@ export async function proveIsolation<Seeded, Schema extends GenericSchema>(
   modules: ConvexModules,
   world: IsolationWorld<Seeded, Schema>,
 ): Promise<IsolationReport> {
-  const found = await publicFunctions(modules)
+  const found = await findPublic(modules)
   const failures: IsolationFailure[] = []
+  const met = new Meetings()
   let calls = 0
+  const run = (trial: Trial): Promise<Ran> => {
+    calls++
+    return runTrial(modules, world, trial)
+  }
   for (const one of found) {
-    const isOpen = world.open?.includes(one.name) === true
     const fail = (persona: IsolationFailure['persona'], fault: string) =>
       failures.push({ function: one.name, persona, fault })
-    if (isOpen) continue
-    if (one.card === undefined) fail('definition', 'was not made by defineAuth, and is not listed as open')
-    else if (one.card.caller === 'public') fail('definition', 'is open to anybody, and is not listed as open')
-    const args = world.args[one.name]
-    if (args === undefined) {
-      fail('definition', 'has no arguments to be proved with')
-      continue
+    if (world.open?.includes(one.name) === true) continue
+    if (one.kind === 'route') {
+      if (world.requests?.[one.name] === undefined) {
+        fail('definition', 'is neither among the requests to be proved with, nor listed as open')
+        continue
+      }
+    } else {
+      if (one.card === undefined) fail('definition', 'was not made by defineAuth, and is not listed as open')
+      else if (one.card.caller === 'public') fail('definition', 'is open to anybody, and is not listed as open')
+      if (world.args[one.name] === undefined) {
+        fail('definition', 'has no arguments to be proved with')
+        continue
+      }
     }
     for (const persona of ['rightful', ...isolationPersonas] as const) {
-      calls++
-      const fault = await attempt(modules, world, one, persona, args)
+      const fault = await attempt(world, one, persona, run, met)
       if (fault !== undefined) fail(persona, fault)
     }
   }
   const known = new Set(found.map(({ name }) => name))
-  for (const name of [...Object.keys(world.args), ...(world.open ?? [])]) {
+  for (const name of [...Object.keys({ ...world.args, ...world.requests }), ...(world.open ?? [])]) {
     if (!known.has(name))
       failures.push({ function: name, persona: 'definition', fault: 'is described, and is not there' })
   }
+  failures.push(...(await emptiness(world, found, met)))
   return { functions: [...known], calls, failures }
 }
 
-async function attempt<Seeded, Schema extends GenericSchema>(
-  modules: ConvexModules,
-  world: IsolationWorld<Seeded, Schema>,
-  { name, kind, card }: Found,
-  persona: IsolationPersona | 'rightful',
-  makeArgs: (seeded: Seeded) => Record<string, unknown>,
-): Promise<string | undefined> {
-  // An optional peer: who tests a guard with `fakeClerk` alone has none.
-  const { convexTest } = await import('convex-test')
-  const own = convexTest<Schema>({ schema: world.schema, modules: { ...modules } })
-  const seeded = await world.seed(own)
-  // From here on by names that are known at run time only.
-  const t = own as unknown as TestConvexForDataModel<GenericDataModel>
-  const args = makeArgs(seeded)
-  const tables = Object.keys(world.schema.tables).filter(
-    (table) => !(world.ignoredTables ?? ['authAudit']).includes(table),
-  )
-  const before = await rows(t, tables)
-  const identity = persona === 'rightful' ? world.rightful : persona === 'nobody' ? undefined : world.personas[persona]
-  const outcome = await call(identity === undefined ? t : t.withIdentity(identity), kind, name, args)
-  const denial = readDenial('error' in outcome ? outcome.error : outcome.value)
-  if (persona === 'rightful') {
-    if (denial !== undefined) return `is denied: ${denial}`
-    return 'error' in outcome ? `fails: ${String(outcome.error)}` : undefined
+/** What each persona was told, over all functions. */
+class Meetings {
+  readonly #told = new Map<Persona, Set<string>>()
+  note(persona: Persona, told: string): void {
+    this.#told.set(persona, (this.#told.get(persona) ?? new Set()).add(told))
   }
-  if ('error' in outcome && denial === undefined) return `fails instead of being denied: ${String(outcome.error)}`
-  const mustBeDenied = persona === 'nobody' || (persona === 'missingRole' && card?.permission !== undefined)
-  if (mustBeDenied && denial === undefined) return 'is answered'
+  of(persona: Persona): readonly string[] {
+    return [...(this.#told.get(persona) ?? [])]
+  }
+}
+
+async function attempt<Seeded, Schema extends GenericSchema>(
+  world: IsolationWorld<Seeded, Schema>,
+  found: Found,
+  persona: Persona,
+  run: (trial: Trial) => Promise<Ran>,
+  met: Meetings,
+): Promise<string | undefined> {
+  const isHidden = hiddenFrom(world, persona)
+  const trial: Trial = { found, persona, isHidden }
+  const first = await run(trial)
+  if (found.card?.caller === 'org') met.note(persona, first.denial ?? 'let in')
+  if (persona === 'rightful') return rightfulFault(first)
+  const mustBeDenied = persona === 'nobody' || (persona === 'missingRole' && found.card?.permission !== undefined)
+  const plain = baseFault(first, mustBeDenied)
+  if (plain !== undefined) return plain
   // Who only lacks the role may see what asks for none.
   if (persona === 'missingRole' && !mustBeDenied) return undefined
-  const isHidden = (row: Row): boolean =>
-    persona === 'nobody' || persona === 'missingRole' || world.hidden(persona, row.document, row.table)
-  const changed = difference(before, await rows(t, tables), isHidden)
+  const ignored = world.ignoredTables ?? ['authAudit']
+  const fault = rowFault(first, isHidden, ignored)
+  if (fault !== undefined || persona === 'nobody' || persona === 'missingRole') return fault
+  const isTelling = world.telling?.includes(found.name) === true
+  if (!isTelling && (await depends(first, trial, run))) return 'answers otherwise where the hidden rows are not there'
+  for (let mixture = 0; mixture < first.mixtures; mixture++) {
+    const mixed = await run({ ...trial, mixture })
+    const what = rowFault(mixed, isHidden, ignored)
+    if (what !== undefined) return `${what}, asked with ${JSON.stringify(mixed.args)}`
+    if (!isTelling && (await depends(mixed, { ...trial, mixture }, run))) {
+      return `answers otherwise where the hidden rows are not there, asked with ${JSON.stringify(mixed.args)}`
+    }
+  }
+  return undefined
+}
+
+function hiddenFrom<Seeded, Schema extends GenericSchema>(
+  world: IsolationWorld<Seeded, Schema>,
+  persona: Persona,
+): (row: Row) => boolean {
+  return persona === 'foreignOrganization' || persona === 'foreignWorkspace'
+    ? ({ document, table }) => world.hidden(persona, document, table)
+    : () => persona !== 'rightful'
+}
+
+function rightfulFault({ outcome, denial }: Ran): string | undefined {
+  if (denial !== undefined) return `is denied: ${denial}`
+  if ('error' in outcome) return `fails: ${String(outcome.error)}`
+  const answered = asAnswer(outcome)
+  return answered !== undefined && answered.status >= 400 ? `is answered with ${answered.status}` : undefined
+}
+
+function baseFault(ran: Ran, mustBeDenied: boolean): string | undefined {
+  const { outcome, denial, isBareDenial } = ran
+  if ('error' in outcome && denial === undefined) return `fails instead of being denied: ${String(outcome.error)}`
+  if (denial !== undefined && !isBareDenial) return `hands out more than a denial: ${answerOf(outcome)}`
+  const answered = asAnswer(outcome)
+  if (answered !== undefined && answered.status >= 500) return `fails instead of being denied: ${answered.status}`
+  const isDenied = denial !== undefined || (answered !== undefined && answered.status >= 400)
+  return mustBeDenied && !isDenied ? 'is answered' : undefined
+}
+
+function rowFault(
+  { before, after, outcome, args, denial, isBareDenial }: Ran,
+  isHidden: (row: Row) => boolean,
+  ignored: readonly string[],
+): string | undefined {
+  const changed = changedRow(before, after, (row) => isHidden(row) && !ignored.includes(row.table))
   if (changed !== undefined) return `changed ${changed}`
-  const leaked = denial === undefined && 'value' in outcome ? leak(outcome.value, args, before, isHidden) : undefined
+  if (denial !== undefined) return isBareDenial ? undefined : `hands out more than a denial: ${answerOf(outcome)}`
+  const leaked = leakedRow(answerOf(outcome), args, before, isHidden)
   return leaked === undefined ? undefined : `hands out ${leaked}`
 }
 
-async function call(
-  caller: TestConvexForDataModel<GenericDataModel>,
-  kind: Found['kind'],
-  name: string,
-  args: Record<string, unknown>,
-): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
-  try {
-    if (kind === 'query') return { value: await caller.query(makeFunctionReference<'query'>(name), args) }
-    if (kind === 'mutation') return { value: await caller.mutation(makeFunctionReference<'mutation'>(name), args) }
-    return { value: await caller.action(makeFunctionReference<'action'>(name), args) }
-  } catch (error) {
-    return { error }
+/** Whether the hidden rows make a difference to what the caller sees: in the answer, or in what is theirs afterwards. */
+async function depends(ran: Ran, trial: Trial, run: (trial: Trial) => Promise<Ran>): Promise<boolean> {
+  const without = await run({ ...trial, withoutHidden: true })
+  if (without.seen === ran.seen) return false
+  // An answer that is another each time says nothing.
+  return (await run(trial)).seen === ran.seen
+}
+
+/** What would make a proof hold that shows nothing. */
+async function emptiness<Seeded, Schema extends GenericSchema>(
+  world: IsolationWorld<Seeded, Schema>,
+  found: readonly Found[],
+  met: Meetings,
+): Promise<readonly IsolationFailure[]> {
+  const { convexTest } = await import('convex-test')
+  const t = convexTest<Schema>({ schema: world.schema, modules: { './_generated/none.ts': async () => ({}) } })
+  await world.seed(t)
+  const rows = await readRows(t as unknown as AnyCaller, Object.keys(world.schema.tables))
+  const failures: IsolationFailure[] = []
+  const fail = (persona: IsolationPersona, fault: string) => failures.push({ function: 'world', persona, fault })
+  for (const persona of ['foreignOrganization', 'foreignWorkspace'] as const) {
+    if (![...rows.values()].some(hiddenFrom(world, persona))) fail(persona, 'has no row hidden from it')
   }
-}
-
-interface Row {
-  readonly table: string
-  readonly document: Readonly<Record<string, unknown>>
-  readonly text: string
-}
-
-type Rows = ReadonlyMap<string, Row>
-
-async function rows(t: TestConvexForDataModel<GenericDataModel>, tables: readonly string[]): Promise<Rows> {
-  const found = new Map<string, Row>()
-  await t.run(async (ctx) => {
-    for (const table of tables) {
-      for (const document of await ctx.db.query(table).collect()) {
-        found.set(String(document._id), { table, document, text: JSON.stringify(document, bigintsAsText) })
-      }
-    }
-  })
-  return found
-}
-
-function difference(before: Rows, after: Rows, isHidden: (row: Row) => boolean): string | undefined {
-  for (const [id, row] of before) {
-    if (isHidden(row) && after.get(id)?.text !== row.text) return `${row.table}: ${row.text}`
-  }
-  for (const [id, row] of after) {
-    const old = before.get(id)
-    if (isHidden(row) && old?.text !== row.text) return `${row.table}: ${row.text}`
-  }
-  return undefined
-}
-
-/** A hidden row whose id came back: an id that was asked with may be echoed, the row itself may not. */
-function leak(value: unknown, args: object, before: Rows, isHidden: (row: Row) => boolean): string | undefined {
-  const answer = JSON.stringify(value, bigintsAsText) ?? ''
-  const asked = JSON.stringify(args, bigintsAsText)
-  for (const [id, row] of before) {
-    if (!isHidden(row) || !answer.includes(`"${id}"`)) continue
-    if (!asked.includes(`"${id}"`) || answer.includes('"_creationTime"')) return `${row.table}: ${row.text}`
-  }
-  return undefined
-}
-
-function bigintsAsText(_name: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? `${value}n` : value
-}
-
-async function publicFunctions(modules: ConvexModules): Promise<readonly Found[]> {
-  const found: Found[] = []
-  const paths = Object.keys(modules).filter((path) => !path.includes('_generated/') && !/\.d\.ts$|\.map$/.test(path))
-  const anchor = Object.keys(modules).find((path) => path.includes('_generated/')) ?? ''
-  const root = anchor.slice(0, anchor.indexOf('_generated/'))
-  for (const path of paths.sort()) {
-    const module: unknown = await modules[path]?.()
-    if (typeof module !== 'object' || module === null) continue
-    for (const [name, value] of Object.entries(module)) {
-      if (member(value, 'isPublic') !== true) continue
-      const kind = (['query', 'mutation', 'action'] as const).find((one) => member(value, kindMarks[one]) === true)
-      if (kind === undefined) continue
-      const file = path.slice(root.length).replace(/\.[cm]?[jt]sx?$/, '')
-      found.push({ name: `${file}:${name}`, kind, card: readCard(value) })
+  for (const persona of isolationPersonas) {
+    const told = met.of(persona)
+    if (persona !== 'nobody' && told.length > 0 && told.every((one) => outside.includes(one))) {
+      fail(persona, `is let in nowhere: ${told.join(', ')}`)
     }
   }
-  return found
+  const asksForRoles = found.some(({ name, card }) => card?.permission !== undefined && !world.open?.includes(name))
+  if (asksForRoles && met.of('missingRole').length > 0 && !met.of('missingRole').includes('missing_permission')) {
+    fail('missingRole', 'is nowhere denied for its role')
+  }
+  return failures
 }
 
-const kindMarks = { query: 'isQuery', mutation: 'isMutation', action: 'isAction' } as const
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'function' || (typeof value === 'object' && value !== null)
-    ? Reflect.get(value, name)
-    : undefined
+function asAnswer(outcome: Outcome): Answered | undefined {
+  if (!('value' in outcome)) return undefined
+  const { value } = outcome
+  const isAnswer = typeof value === 'object' && value !== null && 'status' in value && 'body' in value
+  return isAnswer && typeof value.status === 'number' ? (value as Answered) : undefined
 }

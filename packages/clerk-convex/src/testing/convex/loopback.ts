@@ -5,7 +5,7 @@ import type { TestConvexForDataModel } from 'convex-test'
 import { createDeploymentKey, type DeploymentKey } from './deployment-key.ts'
 import { type AnyCaller, type FunctionKind, publicFunctions } from './functions.ts'
 import { convexTokens } from './identity.ts'
-import type { ConvexModules } from './isolation.ts'
+import type { ConvexModules } from './isolation/world.ts'
 import { type Answered, type Session, SyncConnection, type SyncServer } from './sync-connection.ts'
 import { withSignJwt, withToken } from './with-token.ts'
 
