@@ -7,7 +7,9 @@ export const authErrorCodes = [
   'clerk_unavailable',
   'overlapping_providers',
   'access_denied',
+  'runner_refused',
   'tenant_misuse',
+  'no_live_token',
 ] as const
 
 export type AuthErrorCode = (typeof authErrorCodes)[number]
@@ -26,8 +28,12 @@ export const authErrorRemedies: Readonly<Record<AuthErrorCode, string>> = {
     'Convex takes the first provider that fits: give each pair of issuer and audience to one provider only.',
   access_denied:
     'The call was denied, for the `reason` given: look it up in `authAudit`, or in the log if it was a query.',
+  runner_refused:
+    'The answer about a runner was turned away: look the `reason` up among the codes of runners, which say what to do.',
   tenant_misuse:
     "A function asks of `ctx.db` what would leave its tenant: list the table under `tenants`, or give the index that begins with the tenant's field.",
+  no_live_token:
+    'The call was not sent: no token lives. Read `reason`: sign in after `signed-out`; `degraded` and `unavailable` end by themselves when Clerk, or Convex, is back.',
 }
 
 /** Where the fault is; never a value out of a token. */

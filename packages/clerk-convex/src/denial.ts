@@ -11,6 +11,8 @@ export const denialReasons = [
   'missing_permission',
   'step_up_required',
   'not_found',
+  'runner_ended',
+  'runner_refused',
 ] as const
 
 export type DenialReason = (typeof denialReasons)[number]
@@ -20,7 +22,12 @@ export type DenialReason = (typeof denialReasons)[number]
  * with everything else. {@link unwrap} throws it at the client.
  */
 export interface Denied {
-  countersignDenied: { reason: DenialReason; message: string }
+  countersignDenied: {
+    reason: DenialReason
+    message: string
+    /** With `runner_refused`: which of `runnerRefusalCodes`. */
+    runner?: string
+  }
 }
 
 /** What to tell the person, by reason; names nothing that is not theirs to know. */
@@ -34,6 +41,8 @@ export const denialMessages: Readonly<Record<DenialReason, string>> = {
   missing_permission: 'Your role does not allow this.',
   step_up_required: 'Confirm that it is you, then try again.',
   not_found: 'There is no such thing here.',
+  runner_refused: 'This cannot be answered so: compare the code, and what you may give the runner.',
+  runner_ended: 'This runner was revoked, or its tokens were ended.',
 }
 
 export function denied(reason: DenialReason): Denied {
@@ -47,10 +56,17 @@ export function readDenial(value: unknown): DenialReason | undefined {
   return denialReasons.find((one) => one === reason)
 }
 
+/** What was wrong with somebody's answer about a runner: one of `runnerRefusalCodes`. */
+function readRunnerCode(value: unknown): string | undefined {
+  const code = member(member(value, 'countersignDenied'), 'runner')
+  return typeof code === 'string' ? code : undefined
+}
+
 /**
  * Awaits a call and throws its denial as what it is, so that a page has one way to handle both kinds.
  *
- * @throws AuthError `access_denied`, its `reason` one of {@link denialReasons}; whatever else the call throws
+ * @throws AuthError `access_denied`, its `reason` one of {@link denialReasons}; `runner_refused`, its `reason` one of
+ * `runnerRefusalCodes`; whatever else the call throws
  *
  * @example
  * await unwrap(client.mutation(api.runs.stop, { id }))
@@ -64,6 +80,8 @@ export async function unwrap<Result>(call: Promise<Result> | Result): Promise<Ex
     throw reason === undefined ? error : accessDenied(reason, error)
   }
   const reason = readDenial(result)
+  const code = readRunnerCode(result)
+  if (code !== undefined) throw new AuthError('runner_refused', denialMessages.runner_refused, { reason: code })
   if (reason !== undefined) throw accessDenied(reason)
   // Narrowed by the lines above, which the compiler cannot follow through a generic.
   return result as Exclude<Result, Denied>

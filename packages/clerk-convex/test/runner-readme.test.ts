@@ -8,7 +8,7 @@ import { runnerWorld, temporaryFolder, until } from './runner-world.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const [, section = ''] = readme.split('## Local runners\n')
-const [runnerSide = '', serverSide = ''] = [...section.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code)
+const [runnerSide = '', , serverSide = ''] = [...section.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code)
 
 function run(code: string, names: Record<string, unknown>, result: string): Promise<unknown> {
   const body = stripTypeScriptTypes(code.replaceAll(/^import .*$/gm, ''))

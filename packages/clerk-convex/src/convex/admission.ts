@@ -4,9 +4,11 @@ import { parseClerkClaims } from '../claims.ts'
 import type { DenialReason } from '../denial.ts'
 import type { Setting } from './options.ts'
 import type { Caller, ExplicitPrincipal, OrgPrincipal, UserPrincipal } from './principal.ts'
-import type { AuthDataModel } from './tables.ts'
+import { findRunner } from './runner/find-runner.ts'
+import type { RunnerDataModel } from './runner/tables.ts'
 
-export type AuthReader = GenericDatabaseReader<AuthDataModel>
+/** With the tables of runners, which are asked for runners only. */
+export type AuthReader = GenericDatabaseReader<RunnerDataModel>
 
 /** As far as the caller is known when it is denied, for the audit row. */
 export interface Known {
@@ -15,6 +17,8 @@ export interface Known {
   readonly session?: string
   readonly organization?: string
   readonly workspace?: string
+  /** The id of the runner that acts for the user. */
+  readonly runner?: string
 }
 
 export type Outcome<Principal> =
@@ -69,11 +73,12 @@ export async function admitMember(
 
 /** For internal and scheduled functions, which have no identity. */
 export async function admitExplicit(
-  { organization, user, system }: ExplicitPrincipal,
+  { organization, user, system, runner }: ExplicitPrincipal,
   db: AuthReader,
   setting: Setting,
   demand: Demand,
 ): Promise<Outcome<OrgPrincipal>> {
+  if (runner !== undefined) return admitRunner({ organization, user: user ?? '', runner }, db, setting, demand)
   if (user !== undefined && system === undefined) {
     const known = { organization, user }
     return (await isActive(user, db)) ? inOrganization(known, db, setting, demand) : { reason: 'unknown_user', known }
@@ -85,13 +90,39 @@ export async function admitExplicit(
   return { principal: Object.freeze({ ...known, system, permissions: new Set<string>() }), known }
 }
 
+/** In a runner's name: its row as it is now, its workspace, and what of its person's role it was given. */
+async function admitRunner(
+  { organization, user, runner }: Required<Omit<ExplicitPrincipal, 'system'>>,
+  db: AuthReader,
+  setting: Setting,
+  { workspace, permission }: Demand,
+): Promise<Outcome<OrgPrincipal>> {
+  const known: Known = { organization, user, runner: runner.id, ...present('workspace', workspace) }
+  const row = await findRunner(db, runner.id)
+  const lives = row?.organization === organization && !row.revoked && row.epoch === runner.epoch
+  if (row === null || !lives) return { reason: 'runner_ended', known }
+  if ((workspace ?? row.workspace) !== row.workspace) return { reason: 'workspace_hidden', known }
+  if (!(await isActive(user, db))) return { reason: 'unknown_user', known }
+  const outcome = await inOrganization({ organization, user }, db, setting, { workspace: row.workspace })
+  if (!('principal' in outcome)) return { ...outcome, known }
+  const { principal } = outcome
+  const given = new Set([...principal.permissions].filter((one) => isGiven(one, [runner, row])))
+  const now = { ...known, workspace: row.workspace }
+  if (permission !== undefined && !given.has(permission)) return { reason: 'missing_permission', known: now }
+  return { principal: Object.freeze({ ...principal, permissions: given, runner }), known: now }
+}
+
+function isGiven(permission: string, limits: readonly { readonly scopes: readonly string[] }[]): boolean {
+  return limits.every(({ scopes }) => scopes.includes(permission))
+}
+
 async function inOrganization(
   who: UserPrincipal & { readonly organization: string },
   db: AuthReader,
   setting: Setting,
   { permission, workspace }: Demand,
 ): Promise<Outcome<OrgPrincipal>> {
-  const known: Known = { ...who, ...present('workspace', workspace) }
+  const known: Omit<Known, 'runner'> = { ...who, ...present('workspace', workspace) }
   const membership = await db
     .query('authMemberships')
     .withIndex('by_organization_user', (q) => q.eq('organization', who.organization).eq('user', who.user))

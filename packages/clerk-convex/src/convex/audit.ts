@@ -1,8 +1,9 @@
 import type { GenericDatabaseWriter, RequestMetadata } from 'convex/server'
 import type { Known } from './admission.ts'
-import type { AuditRow, AuthDataModel } from './tables.ts'
+import type { RunnerDataModel } from './runner/tables.ts'
+import type { AuditRow } from './tables.ts'
 
-export type AuthWriter = GenericDatabaseWriter<AuthDataModel>
+export type AuthWriter = GenericDatabaseWriter<RunnerDataModel>
 
 /** Longest of what a client says about itself. */
 const longestUserAgent = 256
@@ -15,7 +16,7 @@ export async function record(
   db: AuthWriter,
   now: number,
   known: Known,
-  what: Pick<AuditRow, 'kind' | 'action' | 'outcome'> & { readonly reason?: string },
+  what: Pick<AuditRow, 'kind' | 'action' | 'outcome'> & { readonly reason?: string; readonly token?: string },
   origin?: Origin,
 ): Promise<void> {
   const { ip, userAgent, requestId } = origin ?? {}

@@ -1,33 +1,22 @@
 import {
-  actionGeneric,
   type DataModelFromSchemaDefinition,
   type GenericSchema,
-  internalActionGeneric,
   internalMutationGeneric,
   internalQueryGeneric,
-  mutationGeneric,
   type PublicHttpAction,
-  queryGeneric,
   type RegisteredMutation,
   type RegisteredQuery,
   type SchemaDefinition,
 } from 'convex/server'
-import { type GenericValidator, v } from 'convex/values'
+import { v } from 'convex/values'
 import type { Denied } from '../denial.ts'
 import { applyChange, type Standing } from './apply-change.ts'
 import { type Change, changeValidator } from './changes.ts'
 import { authWriter, type RawQueryContext, unsafeReader } from './contexts.ts'
 import type { Builders } from './definitions.ts'
-import { type FunctionCard, type Gate, readGate, withCard } from './function-card.ts'
-import {
-  type GateCall,
-  type Guarded,
-  gateForActions,
-  guardedAction,
-  guardedMutation,
-  guardedQuery,
-  type Passed,
-} from './guarded.ts'
+import { withCard } from './function-card.ts'
+import { type GateCall, gateForActions, type Passed } from './guarded.ts'
+import { type AnyDefinition, makeFunction, registrars, type Sort } from './make-function.ts'
 import { type AuthOptions, type Roles, readOptions, type TenantRules } from './options.ts'
 import {
   type CurrentUser,
@@ -37,14 +26,18 @@ import {
   type WebhookRouteOptions,
   webhookRoute,
 } from './routes.ts'
-import { orDenied, principalValidator } from './validators.ts'
+import type { RunnerRouteOptions, Runners } from './runner/options.ts'
+import { runnerRoute } from './runner/runner-route.ts'
+import { type Swept, sweeper } from './sweep.ts'
 import { whoAmI } from './who-am-i.ts'
 
-/** What actions and routes call by name: export all three from the file that `module` names. */
+/** What actions and routes call by name: export all of them from the file that `module` names. */
 export interface AuthFunctions {
   readonly gate: RegisteredMutation<'internal', { call: GateCall }, Promise<Passed | Denied>>
   readonly receiveWebhook: RegisteredMutation<'internal', { svixId: string; change: Change }, Promise<Standing>>
   readonly whoAmI: RegisteredQuery<'internal', Record<string, never>, Promise<CurrentUser | null>>
+  /** Deletes what has had its time: for a cron, once an hour. */
+  readonly sweep: RegisteredMutation<'internal', Record<string, never>, Promise<Swept>>
 }
 
 export interface Auth<
@@ -63,12 +56,15 @@ export interface Auth<
   userRoute(options?: RouteOptions): PublicHttpAction
   /** `POST /auth/webhook`: Clerk's users, organisations, memberships and sessions. */
   webhookRoute(options: WebhookRouteOptions): PublicHttpAction
-}
-
-interface AnyDefinition extends Gate {
-  readonly args: Record<string, GenericValidator>
-  readonly returns?: GenericValidator
-  readonly handler: Guarded['handler']
+  /**
+   * Local runners: paired in the browser, admitted by tokens that this deployment signs and that their keys are bound to.
+   * The schema needs `runnerTables`.
+   *
+   * @throws AuthError `bad_option`, when the module is loaded
+   */
+  runnerRoute(
+    options: RunnerRouteOptions<RoleTable[keyof RoleTable][number]>,
+  ): Runners<RoleTable[keyof RoleTable][number]>
 }
 
 /**
@@ -79,7 +75,7 @@ interface AnyDefinition extends Gate {
  *
  * @example In convex/auth.ts
  * export const auth = defineAuth({ schema, tenants: { runs: { index: 'by_org', field: 'orgId' } }, roles, identities })
- * export const { gate, receiveWebhook, whoAmI } = auth.functions
+ * export const { gate, receiveWebhook, whoAmI, sweep } = auth.functions
  */
 export function defineAuth<
   Schema extends GenericSchema,
@@ -87,25 +83,7 @@ export function defineAuth<
   const RoleTable extends Roles,
 >(options: AuthOptions<Schema, Rules, RoleTable>): Auth<Schema, Rules, RoleTable> {
   const setting = readOptions(options)
-
-  const make = (
-    caller: FunctionCard['caller'],
-    isInternal: boolean,
-    kind: 'query' | 'mutation' | 'action',
-  ): ((definition: AnyDefinition) => unknown) => {
-    const guard = { query: guardedQuery, mutation: guardedMutation, action: guardedAction }[kind]
-    const register = registrars[isInternal ? 'internal' : 'public'][kind]
-    return (definition) => {
-      const card = readGate(definition, caller)
-      const { args, returns, handler } = definition
-      const registered = register({
-        args: isInternal ? { ...args, principal: principalValidator } : args,
-        ...(returns === undefined ? {} : { returns: kind === 'query' ? returns : orDenied(returns) }),
-        handler: guard({ card, gate: definition, handler, isInternal }, setting),
-      })
-      return withCard(registered, card)
-    }
-  }
+  const make = (sort: Sort): ((definition: AnyDefinition) => unknown) => makeFunction(setting, sort)
 
   const publicQuery = ({ args, returns, handler }: AnyDefinition): unknown =>
     withCard(
@@ -120,15 +98,15 @@ export function defineAuth<
 
   // The types of each builder tie a definition to its handler; underneath all are one.
   const builders = {
-    orgQuery: make('org', false, 'query'),
-    orgMutation: make('org', false, 'mutation'),
-    orgAction: make('org', false, 'action'),
-    userQuery: make('user', false, 'query'),
-    userMutation: make('user', false, 'mutation'),
-    userAction: make('user', false, 'action'),
-    internalOrgQuery: make('org', true, 'query'),
-    internalOrgMutation: make('org', true, 'mutation'),
-    internalOrgAction: make('org', true, 'action'),
+    orgQuery: make({ caller: 'org', kind: 'query' }),
+    orgMutation: make({ caller: 'org', kind: 'mutation' }),
+    orgAction: make({ caller: 'org', kind: 'action' }),
+    userQuery: make({ caller: 'user', kind: 'query' }),
+    userMutation: make({ caller: 'user', kind: 'mutation' }),
+    userAction: make({ caller: 'user', kind: 'action' }),
+    internalOrgQuery: make({ caller: 'org', kind: 'query', isInternal: true }),
+    internalOrgMutation: make({ caller: 'org', kind: 'mutation', isInternal: true }),
+    internalOrgAction: make({ caller: 'org', kind: 'action', isInternal: true }),
     publicQuery,
   } as unknown as Builders<
     DataModelFromSchemaDefinition<SchemaDefinition<Schema, true>>,
@@ -145,21 +123,11 @@ export function defineAuth<
         handler: (ctx, args) => applyChange(authWriter(ctx.db), args, setting.now()),
       }),
       whoAmI: internalQueryGeneric({ args: {}, handler: (ctx) => whoAmI(ctx, setting) }),
+      sweep: internalMutationGeneric({ args: {}, handler: sweeper(setting) }),
     },
     statusRoute: (routeOptions = {}) => statusRoute(setting, routeOptions),
     userRoute: (routeOptions = {}) => userRoute(setting, routeOptions),
     webhookRoute: (routeOptions) => webhookRoute(setting, routeOptions),
+    runnerRoute: (routeOptions) => runnerRoute(setting, routeOptions),
   }
 }
-
-type Register = (definition: {
-  args: Record<string, GenericValidator>
-  returns?: GenericValidator
-  handler: (...args: never[]) => unknown
-}) => object
-
-/** Convex's own, which take any handler here: what they are given was built above. */
-const registrars = {
-  public: { query: queryGeneric, mutation: mutationGeneric, action: actionGeneric },
-  internal: { query: internalQueryGeneric, mutation: internalMutationGeneric, action: internalActionGeneric },
-} as unknown as Record<'public' | 'internal', Record<'query' | 'mutation' | 'action', Register>>

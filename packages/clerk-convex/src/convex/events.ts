@@ -1,4 +1,5 @@
 import type { DenialReason } from '../denial.ts'
+import type { RefusalCode } from '../runner/index.ts'
 
 /**
  * What is told beside the audit table. A query cannot write, a transaction that throws keeps nothing, and a token that
@@ -15,4 +16,12 @@ export type AuthEvent =
       readonly organization?: string
     }
   | { readonly type: 'token_refused'; readonly route: string }
+  /** Beyond the rows that refusals of a runner, of a person or of strangers may have in an hour. */
+  | {
+      readonly type: 'runner_refused'
+      readonly at: 'device_authorization' | 'token' | 'resource' | 'person'
+      readonly code: RefusalCode
+      readonly runner?: string
+      readonly user?: string
+    }
   | { readonly type: 'unsafe_db'; readonly reason: string; readonly user?: string; readonly organization?: string }

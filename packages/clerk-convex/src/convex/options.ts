@@ -7,6 +7,7 @@ import type {
 } from 'convex/server'
 import { AuthError } from '../auth-error.ts'
 import type { AuthEvent } from './events.ts'
+import { runnerTableNames } from './runner/tables.ts'
 
 /** How the rows of one table fall to tenants. */
 export interface TenantRule<Index extends string = string, Field extends string = string> {
@@ -46,6 +47,11 @@ export interface StepUpOptions {
   readonly factor?: 'first' | 'second' | 'both'
 }
 
+export interface RetentionOptions {
+  /** Days that a row of `authAudit` is kept for, 30 to 3,650; `sweep` deletes older ones. @default rows are kept */
+  readonly auditDays?: number
+}
+
 export interface AuthOptions<
   Schema extends GenericSchema,
   Rules extends TenantRules<DataModelFromSchemaDefinition<SchemaDefinition<Schema, true>>>,
@@ -59,6 +65,7 @@ export interface AuthOptions<
   readonly stepUp?: StepUpOptions
   /** The file in `convex/` that exports {@link Auth.functions}, which actions and routes call. @default 'auth' */
   readonly module?: string
+  readonly retention?: RetentionOptions
   /** What cannot be written to the database: denied queries, failed tokens, rolled back denials. @default a JSON line by `console.warn` */
   readonly onEvent?: (event: AuthEvent) => void
   /** Seconds since the Unix epoch. @default the system's clock */
@@ -73,6 +80,10 @@ export interface Setting {
   readonly clerkIssuer: string
   readonly stepUpFactor: 'first' | 'second' | 'both'
   readonly module: string
+  /** Undefined to keep everything. */
+  readonly auditDays: number | undefined
+  /** Whether the schema has `runnerTables`. */
+  readonly hasRunners: boolean
   readonly emit: (event: AuthEvent) => void
   readonly now: () => number
 }
@@ -85,6 +96,7 @@ interface RawOptions {
   readonly roles: Roles
   readonly identities: IdentityOptions
   readonly stepUp?: StepUpOptions
+  readonly retention?: RetentionOptions
   readonly module?: string
   readonly onEvent?: (event: AuthEvent) => void
   readonly now?: () => number
@@ -98,6 +110,7 @@ export function readOptions(options: RawOptions): Setting {
     roles,
     identities,
     stepUp,
+    retention,
     module = 'auth',
     onEvent,
     now = () => Date.now() / 1_000,
@@ -111,7 +124,8 @@ export function readOptions(options: RawOptions): Setting {
     if (rule === undefined) continue
     const definition = Object.hasOwn(schema.tables, table) ? schema.tables[table] : undefined
     if (definition === undefined) return refuse(`tenants.${table}: the schema has no such table.`)
-    if (authTableNames.includes(table)) refuse(`tenants.${table}: the tables of authorisation are out of reach.`)
+    if (authTableNames.includes(table) || runnerTableNames.includes(table))
+      refuse(`tenants.${table}: the tables of authorisation are out of reach.`)
     const own = new Map(definition[' indexes']().map(({ indexDescriptor, fields }) => [indexDescriptor, fields]))
     const prefix = prefixOf(rule)
     if (!startsWith(own.get(rule.index), prefix)) {
@@ -123,7 +137,11 @@ export function readOptions(options: RawOptions): Setting {
     rules.set(table, Object.freeze({ ...rule }))
   }
   if (!URL.canParse(identities.clerkIssuer)) refuse('identities.clerkIssuer must be a URL.')
-  if (!/^\w+(\/\w+)*$/.test(module)) refuse('module must be the path of a file in convex/, without its extension.')
+  checkModule(module, refuse)
+  const auditDays = retention?.auditDays
+  if (auditDays !== undefined && !(Number.isInteger(auditDays) && auditDays >= 30 && auditDays <= 3_650)) {
+    refuse('retention.auditDays must be 30 to 3650 whole days.')
+  }
   return Object.freeze({
     rules,
     indexes,
@@ -131,9 +149,15 @@ export function readOptions(options: RawOptions): Setting {
     clerkIssuer: identities.clerkIssuer,
     stepUpFactor: stepUp?.factor ?? 'second',
     module,
+    auditDays,
+    hasRunners: runnerTableNames.every((table) => Object.hasOwn(schema.tables, table)),
     emit: onEvent ?? ((event) => console.warn(JSON.stringify({ countersign: event }))),
     now,
   })
+}
+
+export function checkModule(module: string, refuse: (message: string) => never): void {
+  if (!/^\w+(\/\w+)*$/.test(module)) refuse('module must be the path of a file in convex/, without its extension.')
 }
 
 /** The fields that an index has to begin with for a range of it to hold one tenant's rows only. */

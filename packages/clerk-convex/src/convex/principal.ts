@@ -24,6 +24,16 @@ export interface OrgPrincipal {
   readonly workspace?: string
   readonly actor?: string
   readonly session?: string
+  /** The runner that acts for the user, within its scopes and its workspace. */
+  readonly runner?: RunnerHold
+}
+
+/** What of a runner's token goes on to the functions that it calls; each call compares it with the runner's row. */
+export interface RunnerHold {
+  id: string
+  epoch: number
+  /** What the token was for. */
+  scopes: string[]
 }
 
 /** In whose name an internal or scheduled function runs: it has no identity of its own. */
@@ -33,12 +43,14 @@ export interface ExplicitPrincipal {
   user?: string
   /** The name of a job that acts in nobody's name; it is not asked for a permission. Exactly one of the two. */
   system?: string
+  /** The runner that acts for `user`: it may do less than they may, and nothing once its tokens are ended. */
+  runner?: RunnerHold
 }
 
 /** What to hand to an internal or scheduled function that goes on in the caller's name. */
 export function explicitPrincipal(principal: OrgPrincipal): ExplicitPrincipal {
-  const { organization, user, system } = principal
-  if (user !== undefined) return { organization, user }
+  const { organization, user, system, runner } = principal
+  if (user !== undefined) return { organization, user, ...(runner === undefined ? {} : { runner }) }
   if (system !== undefined) return { organization, system }
   throw new AuthError('bad_option', 'The principal is neither a user nor a system.')
 }

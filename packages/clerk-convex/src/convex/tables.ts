@@ -60,11 +60,11 @@ export interface WebhookRow {
 export interface AuditRow {
   /** Milliseconds. */
   at: number
-  kind: 'action' | 'authentication' | 'session' | 'unsafe'
+  kind: 'action' | 'authentication' | 'session' | 'unsafe' | 'runner'
   /** `run.stop`, `session.created`, … */
   action: string
   outcome: 'allowed' | 'denied'
-  /** Why it was denied, or the reason given for the raw database. */
+  /** Why it was denied, the reason given for the raw database, or the grant that a runner's token was given for. */
   reason?: string
   user?: string
   /** Who acts in the user's place. */
@@ -72,6 +72,10 @@ export interface AuditRow {
   organization?: string
   workspace?: string
   session?: string
+  /** The runner that acted, or that it is about. */
+  runner?: string
+  /** The `jti` of a runner's token. */
+  token?: string
   requestId?: string
   ip?: string
   userAgent?: string
@@ -101,7 +105,12 @@ export type AuthTables = {
   >
   authAudit: Table<
     AuditRow,
-    { by_organization: ['organization', 'at', '_creationTime']; by_user: ['user', 'at', '_creationTime'] }
+    {
+      by_organization: ['organization', 'at', '_creationTime']
+      by_user: ['user', 'at', '_creationTime']
+      by_time: ['at', '_creationTime']
+      by_refusal: ['action', 'runner', 'user', 'reason', 'at', '_creationTime']
+    }
   >
 }
 
@@ -150,7 +159,13 @@ export const authTables: AuthTables = {
     .index('by_received', ['receivedAt']),
   authAudit: defineTable({
     at: v.number(),
-    kind: v.union(v.literal('action'), v.literal('authentication'), v.literal('session'), v.literal('unsafe')),
+    kind: v.union(
+      v.literal('action'),
+      v.literal('authentication'),
+      v.literal('session'),
+      v.literal('unsafe'),
+      v.literal('runner'),
+    ),
     action: v.string(),
     outcome: v.union(v.literal('allowed'), v.literal('denied')),
     reason: text,
@@ -159,12 +174,16 @@ export const authTables: AuthTables = {
     organization: text,
     workspace: text,
     session: text,
+    runner: text,
+    token: text,
     requestId: text,
     ip: text,
     userAgent: text,
   })
     .index('by_organization', ['organization', 'at'])
-    .index('by_user', ['user', 'at']),
+    .index('by_user', ['user', 'at'])
+    .index('by_time', ['at'])
+    .index('by_refusal', ['action', 'runner', 'user', 'reason', 'at']),
 }
 
 export type AuthDataModel = DataModelFromSchemaDefinition<SchemaDefinition<AuthTables, true>>

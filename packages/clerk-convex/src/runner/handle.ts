@@ -17,8 +17,11 @@ const words: Partial<Record<RefusalCode, string>> = {
   device_code_expired: 'expired_token',
   scope_too_wide: 'invalid_scope',
   life_too_long: 'invalid_request',
+  too_many_pairings: 'temporarily_unavailable',
   unavailable: 'temporarily_unavailable',
 }
+
+const statuses: Partial<Record<RefusalCode, number>> = { too_many_pairings: 429, unavailable: 503 }
 
 function answer(status: number, body: unknown): Response {
   return new Response(JSON.stringify(body), {
@@ -57,6 +60,6 @@ export async function handle(setting: Setting, request: Request): Promise<Respon
     const { code } = error
     // Waiting is how a pairing goes.
     if (code !== 'device_code_pending') await setting.audit({ type: 'refused', at, code })
-    return answer(code === 'unavailable' ? 503 : 400, { error: wordOf(code), error_description: error.remedy })
+    return answer(statuses[code] ?? 400, { error: wordOf(code), error_description: error.remedy })
   }
 }

@@ -35,7 +35,13 @@ export interface Grants {
 /** Written before anything is answered: what cannot be written does not happen. */
 export type RunnerAuditEntry =
   | { readonly type: 'pairing_started'; readonly name: string; readonly thumbprint: string }
-  | { readonly type: 'pairing_approved'; readonly runner: string; readonly by: string; readonly organization: string }
+  | {
+      readonly type: 'pairing_approved'
+      readonly runner: string
+      readonly by: string
+      readonly organization: string
+      readonly workspace: string
+    }
   | { readonly type: 'pairing_denied'; readonly name: string; readonly by: string }
   | {
       readonly type: 'token_issued'

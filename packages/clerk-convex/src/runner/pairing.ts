@@ -134,7 +134,7 @@ export async function approve(setting: Setting, by: Approver, userCode: string, 
     revoked: false,
     pairedAt: Math.floor(clock.now()),
   }
-  await audit({ type: 'pairing_approved', runner: runner.id, by: by.person, organization: by.organization })
+  await audit({ type: 'pairing_approved', runner: runner.id, by: by.person, organization: by.organization, workspace })
   const outcome = await store.approve(pairing.deviceCodeHash, runner)
   if (outcome === 'approved') return runner
   return refuse(outcome === 'not_pending' ? 'unknown_user_code' : outcome)

@@ -30,6 +30,7 @@ export const runnerRefusalCodes = [
   'token_unbound',
   'epoch_revoked',
   'insufficient_scope',
+  'too_many_pairings',
   'unavailable',
 ] as const
 
@@ -67,6 +68,7 @@ export const runnerRemedies: Readonly<Record<RunnerRefusalCode, string>> = {
   token_unbound: 'Get a token from the runner endpoint: this one is bound to no key.',
   epoch_revoked: "The runner's tokens were ended: get a new one.",
   insufficient_scope: "Get a token with the missing scopes, if the person's role has them still.",
+  too_many_pairings: 'Try again in an hour: too many pairings were begun from this address, or from all together.',
   unavailable: 'The keys that tokens are checked with cannot be read: try again.',
 }
 
