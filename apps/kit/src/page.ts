@@ -11,16 +11,18 @@ export function styleSheet(own: URL): string {
 export interface PageHeaders {
   /** Whether the page sends forms to its own origin, which is told where they came from. */
   readonly forms: boolean
+  /** Origins beside its own that its scripts talk to. @default none */
+  readonly connect?: readonly string[]
 }
 
 /** For everything that a browser shows: nothing but what the app itself serves, no inline script or style, no frame. */
-export function pageHeaders({ forms }: PageHeaders): RequestHandler {
+export function pageHeaders({ forms, connect = [] }: PageHeaders): RequestHandler {
   const contentSecurityPolicy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self'",
-    "connect-src 'self'",
+    ["connect-src 'self'", ...connect].join(' '),
     "base-uri 'none'",
     `form-action ${forms ? "'self'" : "'none'"}`,
     "frame-ancestors 'none'",

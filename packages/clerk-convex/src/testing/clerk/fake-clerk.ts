@@ -20,6 +20,8 @@ export interface FakeClerkOptions {
   readonly port?: number
   /** `aud` of session tokens: `convex`, as Clerk's integration for Convex writes it. @default none */
   readonly sessionAudience?: string
+  /** Of session tokens, unless one is asked for otherwise. @default 60 */
+  readonly tokenLifeSeconds?: number
 }
 
 /** A stand-in for one Clerk instance on loopback, for the real `@clerk/backend` to talk to. */
@@ -66,7 +68,7 @@ const defaultOrigin = 'https://app.example.com'
 
 /** Starts the stand-in. */
 export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeClerk> {
-  const { clock = systemClock, port = 0, sessionAudience: audience } = options
+  const { clock = systemClock, port = 0, sessionAudience: audience, tokenLifeSeconds = 60 } = options
   const secretKey = `sk_test_${newId('x').slice(2)}`
   const webhookSecret = createWebhookSecret()
   const requests: string[] = []
@@ -92,15 +94,18 @@ export async function fakeClerk(options: FakeClerkOptions = {}): Promise<FakeCle
     const session = found(world.sessions.get(sessionId))
     const { origin = defaultOrigin, organization = session.last_active_organization_id, template } = tokenOptions
     const chosen = organization === false ? undefined : organization
-    const claims = sessionClaims(tokenOptions, {
-      issuer,
-      session,
-      membership: chosen === undefined ? undefined : found(world.membership(chosen, session.user_id)),
-      origin: origin === false ? undefined : origin,
-      audience,
-      sinceProof: world.sinceProof(sessionId),
-      now: clock.now(),
-    })
+    const claims = sessionClaims(
+      { lifeSeconds: tokenLifeSeconds, ...tokenOptions },
+      {
+        issuer,
+        session,
+        membership: chosen === undefined ? undefined : found(world.membership(chosen, session.user_id)),
+        origin: origin === false ? undefined : origin,
+        audience,
+        sinceProof: world.sinceProof(sessionId),
+        now: clock.now(),
+      },
+    )
     const category = template === undefined ? {} : { cat: 'cl_B7d4PD222AAA' }
     return signingKey().sign(claims, { ...category, ...tokenOptions.header })
   }
