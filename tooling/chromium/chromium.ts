@@ -14,6 +14,9 @@ const args = [
   '--disable-sync',
 ]
 
+/** How long a browser may take to start, or a page to come to what is waited for: the machine may have other work. */
+const patienceMs = 60_000
+
 /** The system's Chromium, to be closed by whoever starts it. */
 export function startChromium(): Promise<Browser> {
   const folders = (process.env.PATH ?? '').split(delimiter)
@@ -21,7 +24,7 @@ export function startChromium(): Promise<Browser> {
   if (executablePath === undefined) {
     throw new Error("There is no chromium on the PATH: `npm test` installs Debian's package.")
   }
-  return chromium.launch({ executablePath, args })
+  return chromium.launch({ executablePath, args, timeout: patienceMs })
 }
 
 export interface OpenPage {
@@ -37,7 +40,7 @@ export interface OpenPage {
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(patienceMs)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CommandLimits, type Commands, createCommands } from '../src/commands/commands.ts'
+import { outputLimits } from '../src/commands/output.ts'
 import { createFeed, type Feed, type FeedEvent } from '../src/feed.ts'
 
 let folder: string
@@ -27,12 +28,15 @@ function commandsWith(limits: Partial<CommandLimits> = {}): Commands {
 
 const sh = (script: string): readonly string[] => ['sh', '-c', script]
 
+const eventsOf = (id: string): readonly FeedEvent[] =>
+  feed.page().events.filter((event) => 'command' in event && event.command === id)
+const printed = (id: string): string =>
+  eventsOf(id).reduce((all, event) => (event.type === 'command.output' ? all + event.text : all), '')
+
 /** What became of a command, once it is over. */
 async function outcome(id: string): Promise<{ text: string; end: FeedEvent | undefined }> {
-  const mine = () => feed.page().events.filter((event) => 'command' in event && event.command === id)
-  await expect.poll(() => mine().at(-1)?.type).toBe('command.ended')
-  const text = mine().reduce((all, event) => (event.type === 'command.output' ? all + event.text : all), '')
-  return { text, end: mine().at(-1) }
+  await expect.poll(() => eventsOf(id).at(-1)?.type).toBe('command.ended')
+  return { text: printed(id), end: eventsOf(id).at(-1) }
 }
 
 /** What has ended but was not fetched by its parent yet is not alive. */
@@ -77,9 +81,20 @@ describe('a command', () => {
   })
 
   it('that takes too long is ended, with what it started, also when it will not listen', async () => {
-    const { id } = commandsWith({ timeMs: 300, graceMs: 200 }).run(
+    // Its time passes when the shell has got so far, however long that took.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { id } = commandsWith({ timeMs: 600_000, graceMs: 200 }).run(
       sh('trap "" TERM; sleep 600 & echo $!; wait; sleep 600'),
     )
+    await expect
+      .poll(() => {
+        vi.advanceTimersByTime(outputLimits.waitMs)
+        return printed(id)
+      })
+      .toMatch(/^\d+\n$/)
+    vi.advanceTimersByTime(600_000)
+    vi.advanceTimersByTime(200)
     const { text, end } = await outcome(id)
     expect(end).toMatchObject({ reason: 'time_limit', signal: 'SIGKILL' })
     await expect.poll(() => alive(text.trim())).toBe(false)
@@ -102,7 +117,7 @@ describe('a command', () => {
   it('that hides a process with its pipes is over all the same', async () => {
     const file = join(folder, 'pid')
     const { id } = commandsWith({ graceMs: 200 }).run(
-      sh(`setsid sh -c 'echo $$ > ${file}; exec sleep 600' & sleep 0.3`),
+      sh(`setsid sh -c 'echo $$ > ${file}; exec sleep 600' & until [ -s ${file} ]; do sleep 0.05; done`),
     )
     expect((await outcome(id)).end).toMatchObject({ reason: 'exited' })
     process.kill(Number(await readFile(file, 'utf8')), 'SIGKILL')

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
@@ -49,15 +48,6 @@ export async function openBench(limits: Partial<WorkspaceLimits> = {}): Promise<
   later(() => workspaces.close())
   const inside = await workspaces.within(ada, ({ fd }) => readlink(`/proc/self/fd/${fd}`))
   return { workspaces, outside, inside, within: (work) => workspaces.within(ada, work) }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 /** For what happens in a moment, on a machine that may have much else to do. */

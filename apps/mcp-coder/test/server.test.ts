@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDataDir, type RunningTokenService, resolveConfig, startTokenService } from '@countersign/server'
+import { freePort } from '@countersign-apps/kit/testing'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -11,7 +12,7 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioTransportV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CoderOptions, type RunningCoder, startCoder } from '../src/start-coder.ts'
-import { freePort, later, scratch, soon } from './fixtures.ts'
+import { later, scratch, soon } from './fixtures.ts'
 
 const main = new URL('../dist/main.js', import.meta.url).pathname
 const AsyncFunction = (async () => undefined).constructor as new (

@@ -1,9 +1,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDataDir, type RunningTokenService, resolveConfig, startTokenService } from '@countersign/server'
+import {
+  createDataDir,
+  type RunningTokenService,
+  resolveConfig,
+  startTokenService,
+  type TokenServiceConfig,
+} from '@countersign/server'
 import type { RunningConsumer } from '@countersign-apps/kit'
+import { freePort } from '@countersign-apps/kit/testing'
 import { type RunningCoder, startCoder, type ToolsOptions } from '@countersign-apps/mcp-coder'
 import { consumers } from '@countersign-apps/token-service/consumers'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
@@ -30,32 +36,28 @@ export interface TestFleet {
     readonly clientSecret: string
   }
   /** What a server wrote into its log. */
-  lines(of: 'coder' | 'orchestrator'): readonly LogLine[]
+  lines(of: 'service' | 'coder' | 'orchestrator'): readonly LogLine[]
   signIn(audience: 'mcp-orchestrator' | 'mcp-coder', scope?: string, identifier?: string): Promise<SignedIn>
   /** Of the audit log. */
   audited(action: string): Promise<readonly LogLine[]>
   close(): Promise<void>
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
-export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise<TestFleet> {
+export async function startTestFleet(
+  tools: Partial<ToolsOptions> = {},
+  subjectVerifiers: NonNullable<TokenServiceConfig['subjectVerifiers']> = [],
+): Promise<TestFleet> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-agents-'))
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const config = await resolveConfig(
-    { issuer, port, consumers, metrics: false, log: { level: 'silent' } },
+    { issuer, port, consumers, subjectVerifiers, metrics: false, log: { level: 'info' } },
     { baseDir: folder, env: {} },
   )
   await createDataDir(config)
-  const service = await startTokenService(config)
+  const logs = { service: [] as LogLine[], coder: [] as LogLine[], orchestrator: [] as LogLine[] }
+  const destinationOf = (name: keyof typeof logs) => ({ write: (line: string) => logs[name].push(JSON.parse(line)) })
+  const service = await startTokenService(config, { logDestination: destinationOf('service') })
   const { users, clients } = service.issuer
   await users.add({ identifier: 'ada', password })
   await users.add({ identifier: 'bob', password })
@@ -66,9 +68,8 @@ export async function startTestFleet(tools: Partial<ToolsOptions> = {}): Promise
     audiences: ['mcp-orchestrator', 'mcp-coder'],
   })
   const own = await clients.add({ name: 'mcp-orchestrator', grants: ['token_exchange'], audiences: ['mcp-coder'] })
-  const logs = { coder: [] as LogLine[], orchestrator: [] as LogLine[] }
   const logTo = (name: keyof typeof logs) => ({
-    logDestination: { write: (line: string) => logs[name].push(JSON.parse(line)) },
+    logDestination: destinationOf(name),
     logLevel: 'info' as const,
     issuer,
     port: 0,

@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@countersign-apps/kit/testing'
 import { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type RunningStandalone, type StandaloneOptions, startStandalone } from '../src/start-standalone.ts'
-import { ask, connect, freePort, later, soon } from './fleet.ts'
+import { ask, connect, later, soon } from './fleet.ts'
 
 const password = 'correct horse battery staple'
 const main = new URL('../dist/main.js', import.meta.url).pathname

@@ -1,12 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { createDatabase } from '@countersign-tooling/postgres'
+import { createDatabase, freePort } from '@countersign-tooling/postgres'
 import { parse } from 'yaml'
 
 export const hostName = 'auth.example.com'
@@ -157,15 +156,6 @@ async function startProxy(
   }
   await Promise.race([failed, listening()])
   return { process: nginx, port, plainPort, ca: readFileSync(join(folder, 'ca.pem'), 'utf8') }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {

@@ -1,3 +1,4 @@
+export { freePort } from './free-port.ts'
 export { type Proxy, startProxy } from './proxy.ts'
 export { query } from './query.ts'
 export { type PostgresServer, type ServerOptions, type StopMode, startServer } from './server.ts'

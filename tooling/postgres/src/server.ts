@@ -12,12 +12,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Account, asAccount, serverAccount } from './account.ts'
 import { findBinaries } from './binaries.ts'
+import { freePort } from './free-port.ts'
 import { query } from './query.ts'
 
 export interface ServerOptions {
@@ -56,7 +56,7 @@ export interface PostgresServer {
 }
 
 const host = '127.0.0.1'
-const startWithinMs = 30_000
+const startWithinMs = 90_000
 const fastSettings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 
 /** Makes a cluster in a temporary folder and starts it. It ends with this process at the latest. */
@@ -188,7 +188,7 @@ class Server implements PostgresServer {
   }
 
   async promote(): Promise<void> {
-    await query(this.url(), 'SELECT pg_promote(true, 30)')
+    await query(this.url(), 'SELECT pg_promote(true, 60)')
   }
 
   async end(): Promise<void> {
@@ -240,15 +240,4 @@ class Server implements PostgresServer {
 function environment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().on('error', reject)
-    probe.listen(0, host, () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      probe.close(() => resolve(port))
-    })
-  })
 }

@@ -13,7 +13,7 @@ export interface SharedServer {
   url(database?: string): string
 }
 
-const readyWithinMs = 60_000
+const readyWithinMs = 120_000
 
 /**
  * The test run: vitest runs each file in a child process of its own. A server for each would take a second; this one is

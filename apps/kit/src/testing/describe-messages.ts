@@ -22,7 +22,7 @@ interface Frame {
   readonly data: unknown
 }
 
-const longestMs = 10_000
+const longestMs = 60_000
 
 /** Every message of a socket: no token 4400, another audience 4401, scope missing refused, its own scope alone answered. */
 export function describeMessages<Scope extends string>(
