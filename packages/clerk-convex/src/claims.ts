@@ -28,6 +28,9 @@ export interface ClerkClaims {
   readonly actor?: string
 }
 
+/** Subjects of M2M tokens, which an instance signs with the key of its sessions. */
+export const machinePrefix = 'mch_'
+
 type Raw = Readonly<Record<string, unknown>>
 
 /**
@@ -41,15 +44,16 @@ export function parseClerkClaims(raw: unknown): ClerkClaims {
   const subject = agreed('the subject', text(raw, 'sub'), text(raw, 'subject'))
   const issuer = agreed('the issuer', text(raw, 'iss'), text(raw, 'issuer'))
   if (subject === undefined || issuer === undefined) return refuse('"sub" and "iss" must be there.')
+  if (subject.startsWith(machinePrefix)) return refuse('The subject is a machine, and not somebody with a session.')
   const session = text(raw, 'sid')
   const authorizedParty = text(raw, 'azp')
   const organization = readOrganization(raw)
-  const factorAges = readFactorAges(raw.fva)
-  const actor = agreed('the actor', text(nested(raw, 'act'), 'sub', 'act.'), text(raw, 'act.sub'))
+  const factorAges = readFactorAges(own(raw, 'fva'))
+  const actor = readActor(raw)
   return Object.freeze({
     subject,
     issuer,
-    status: readStatus(raw.sts),
+    status: readStatus(own(raw, 'sts')),
     ...(session === undefined ? {} : { session }),
     ...(authorizedParty === undefined ? {} : { authorizedParty }),
     ...(organization === undefined ? {} : { organization }),
@@ -58,18 +62,27 @@ export function parseClerkClaims(raw: unknown): ClerkClaims {
   })
 }
 
+/** Who impersonates must not get lost: an `act` of any other form is none to go on with. */
+function readActor(raw: Raw): string | undefined {
+  const act = nested(raw, 'act')
+  const actor = agreed('the actor', text(act, 'sub', 'act.'), text(raw, 'act.sub'))
+  const isThere = act !== undefined || Object.keys(raw).some((name) => name.startsWith('act.'))
+  return isThere && actor === undefined ? refuse('An actor without a name.') : actor
+}
+
 function readOrganization(raw: Raw): ClerkOrganization | undefined {
   const o = nested(raw, 'o')
-  const read = (long: string, short: string): string | undefined =>
-    agreed(`the organisation's ${short}`, text(o, short, 'o.'), text(raw, `o.${short}`), text(raw, long))
+  const read = (long: string, short: string, spell = (value: string | undefined) => value): string | undefined => {
+    const what = `the organisation's ${short}`
+    const two = agreed(what, spell(text(o, short, 'o.')), spell(text(raw, `o.${short}`)))
+    const one = spell(text(raw, long))
+    // Clerk reads version 1 nowhere in a token of version 2.
+    if (isVersion2(raw) && one !== undefined && one !== two) return refuse(`Version 2 does not have "${long}".`)
+    return agreed(what, two, one)
+  }
   const id = read('org_id', 'id')
   const slug = read('org_slug', 'slg')
-  const role = agreed(
-    "the organisation's role",
-    withPrefix(text(o, 'rol', 'o.')),
-    withPrefix(text(raw, 'o.rol')),
-    withPrefix(text(raw, 'org_role')),
-  )
+  const role = read('org_role', 'rol', withPrefix)
   if (id === undefined) {
     const named = slug !== undefined || role !== undefined || o !== undefined
     return named ? refuse('An organisation without an id.') : undefined
@@ -83,13 +96,18 @@ function readOrganization(raw: Raw): ClerkOrganization | undefined {
 }
 
 function readGranted(raw: Raw, o: Raw | undefined): readonly string[] {
-  const listed = own(raw, 'org_permissions')
+  const listed = isVersion2(raw) ? undefined : own(raw, 'org_permissions')
   if (listed !== undefined && listed !== null) {
     const isGood = Array.isArray(listed) && listed.every((one) => typeof one === 'string' && one.length <= 512)
     return isGood ? [...listed] : refuse('"org_permissions" must be a list of names.')
   }
   const read = (name: string): string => list(o, name) || list(raw, `o.${name}`)
   return readPermissions({ features: list(raw, 'fea'), permissions: read('per'), masks: read('fpm') })
+}
+
+/** What a token says about itself; one that says nothing is read by what it has. */
+function isVersion2(raw: Raw): boolean {
+  return own(raw, 'v') === 2
 }
 
 /** A comma-separated list, which may be empty. */
@@ -132,7 +150,7 @@ function nested(raw: Raw, name: string): Raw | undefined {
 function text(raw: Raw | undefined, name: string, prefix = ''): string | undefined {
   const value = raw === undefined ? undefined : own(raw, name)
   if (value === undefined || value === null) return undefined
-  const isGood = typeof value === 'string' && value.length > 0 && value.length <= 512 && !/\p{Cc}/u.test(value)
+  const isGood = typeof value === 'string' && value.length > 0 && value.length <= 512 && !/[\p{Cc}\p{Cs}]/u.test(value)
   return isGood ? value : refuse(`"${prefix}${name}" must be 1 to 512 characters without control characters.`)
 }
 

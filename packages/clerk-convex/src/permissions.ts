@@ -19,7 +19,7 @@ export function readPermissions({ features, permissions, masks }: PermissionClai
   for (const [index, feature] of organizationFeatures(features).entries()) {
     const mask = numbers[index]
     // A mask of thousands of digits costs quadratic time to read; 100 digits are 332 permissions.
-    if (mask === undefined || !/^\d{1,100}$/.test(mask)) continue
+    if (feature === '' || mask === undefined || !/^\d{1,100}$/.test(mask)) continue
     const bits = BigInt(mask)
     for (const [bit, permission] of names.entries()) {
       if (found.length >= mostPermissions) return found
@@ -29,12 +29,15 @@ export function readPermissions({ features, permissions, masks }: PermissionClai
   return found
 }
 
+const organizationScopes = ['o', 'ou', 'uo']
+
+/** In the order of their masks; none at all of a list that is not one, for any name left out would move the masks. */
 function organizationFeatures(features: string): readonly string[] {
-  return split(features).flatMap((feature) => {
-    const colon = feature.indexOf(':')
-    const name = feature.slice(colon + 1)
-    return colon > 0 && feature.slice(0, colon).includes('o') && name !== '' ? [name] : []
-  })
+  const pairs = split(features).map((feature) => [feature.indexOf(':'), feature] as const)
+  if (pairs.some(([colon]) => colon < 0)) return []
+  return pairs.flatMap(([colon, feature]) =>
+    organizationScopes.includes(feature.slice(0, colon)) ? [feature.slice(colon + 1)] : [],
+  )
 }
 
 function split(list: string): readonly string[] {

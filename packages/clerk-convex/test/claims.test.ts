@@ -74,6 +74,21 @@ describe('one organisation in every spelling', () => {
 })
 
 describe('what else it reads', () => {
+  it('no permission of version 1 where version 2 counts', () => {
+    const o = { id: 'org_1', per: 'read', fpm: '1' }
+    const claims = { ...base, v: 2, o, fea: 'o:runs', org_id: 'org_1', org_permissions: ['org:runs:stop'] }
+    expect(parseClerkClaims(claims).organization?.permissions).toEqual(['org:runs:read'])
+    expect(parseClerkClaims({ ...claims, v: undefined }).organization?.permissions).toEqual(['org:runs:stop'])
+  })
+
+  it('each mask for the feature that it stands for, also beside features that are none', () => {
+    const read = (features: string) => readPermissions({ features, permissions: 'read,stop', masks: '1,2' })
+    expect(read('o:runs,ou:billing')).toEqual(['org:runs:read', 'org:billing:stop'])
+    expect(read('o:,o:billing')).toEqual(['org:billing:stop'])
+    expect(read('foo:runs,o:billing')).toEqual(['org:billing:read'])
+    expect(read('runs,o:billing')).toEqual([])
+  })
+
   it('the second factor, who impersonates, and a pending session', () => {
     expect(parseClerkClaims({ ...base, fva: [3, -1], act: { sub: 'user_support' }, sts: 'pending' })).toMatchObject({
       factorAges: [3, -1],
@@ -133,6 +148,12 @@ describe('refused as bad_claims', () => {
     ['a factor that is a string', { ...base, fva: ['1', 2] }],
     ['a factor of -2 minutes', { ...base, fva: [-2, 1] }],
     ['an actor that is a string', { ...base, act: 'user_2' }],
+    ['an actor without a name', { ...base, act: {} }],
+    ['an actor without a name, flattened', { ...base, 'act.iss': 'https://clerk.example.com' }],
+    ['half of a character', { ...base, sub: 'user_\ud800' }],
+    ['the token of a machine', { ...base, sub: 'mch_1' }],
+    ['an organisation in version 1 that version 2 does not have', { ...base, v: 2, org_id: 'org_1' }],
+    ['a role in version 1 that version 2 does not have', { ...base, v: 2, o: { id: 'org_1' }, org_role: 'org:admin' }],
   ]
   it.each(bad)('%s', (_why, claims) => {
     expect(() => parseClerkClaims(claims)).toThrow(expect.objectContaining({ name: 'AuthError', code: 'bad_claims' }))

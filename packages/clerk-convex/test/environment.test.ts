@@ -77,6 +77,16 @@ const rows: [why: string, environment: ClerkEnvironment, problems: string[]][] =
   ['localhost in prod', { ...prod, authorizedParties: ['http://localhost:3000'] }, ['authorizedParties insecure']],
   ['loopback by https in prod', { ...prod, authorizedParties: ['https://127.0.0.1'] }, ['authorizedParties insecure']],
   [
+    'a name of loopback in prod',
+    { ...prod, authorizedParties: ['https://app.localhost', 'https://0.0.0.0'] },
+    ['authorizedParties insecure', 'authorizedParties insecure'],
+  ],
+  [
+    'a stage that is none, by the rules of prod',
+    { ...dev, stage: 'production' as never },
+    ['stage malformed', 'publishableKey wrong_stage', 'secretKey wrong_stage', 'authorizedParties insecure'],
+  ],
+  [
     'a site with a path',
     { ...prod, authorizedParties: ['https://app.example.com/app'] },
     ['authorizedParties malformed'],

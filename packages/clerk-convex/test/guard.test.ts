@@ -2,7 +2,7 @@ import { expressAuth } from '@countersign/express'
 import { createGuard } from '@countersign/guard'
 import express from 'express'
 import { beforeAll, expect, it } from 'vitest'
-import { authStatus } from '../src/server/index.ts'
+import { authStatus, webhookRevocations } from '../src/server/index.ts'
 import { atEnd, type ClerkWorld, clerkWorld } from './clerk-world.ts'
 import { testClock } from './clock.ts'
 
@@ -41,6 +41,12 @@ async function ask(path: string, token?: string, method = 'GET') {
   const response = await fetch(origin + path, { method, headers })
   return [response.status, await response.json(), response.headers.get('www-authenticate')]
 }
+
+it('takes no scope with a space in it: it would be two', async () => {
+  const { clerk, sessionId } = world
+  const verifier = world.verifier({ keys: clerk.jwks, scopes: () => ['notes:mine admin'] })
+  await expect(verifier.verify(clerk.token(sessionId))).rejects.toMatchObject({ code: 'bad_claims' })
+})
 
 it('lets a Clerk session through a guard in Express, in its organisation and with its permissions', async () => {
   const { clerk, sessionId, userId, organizationId } = world
@@ -127,6 +133,19 @@ it('status: degraded while Clerk is down, unavailable when that leaves nothing t
   clerk.setOutage(undefined)
   await clock.pass(60)
   await expect.poll(ask).toBe('signed-in')
+})
+
+it('status: who is revoked is signed out, before the token ends', async () => {
+  const { clerk, sessionId } = world
+  const revocations = webhookRevocations()
+  const verifier = world.verifier({ keys: clerk.jwks })
+  const status = authStatus({ verifier, revocations, role: () => 'admin' })
+  const request = () =>
+    new Request('http://127.0.0.1/', { headers: { authorization: `Bearer ${clerk.token(sessionId)}` } })
+  expect((await status(request())).state).toBe('signed-in')
+  const event = { type: 'session.ended', data: { id: sessionId }, object: 'event', timestamp: Date.now() }
+  revocations.note(event as never)
+  expect(await status(request())).toEqual({ state: 'signed-out', phase: 'sealed' })
 })
 
 it('status: a fault of our own stays a fault', async () => {

@@ -69,6 +69,14 @@ describe('a verifier that was not asked to', () => {
     expect(clerk.requests.length).toBe(before)
   })
 
+  it('takes no JWT of a machine for a session, though its audience is right and its class untold', async () => {
+    const { clerk, sessionId } = world
+    const claims = { sub: 'mch_1', aud: 'agent-api', sid: undefined, azp: undefined, sts: undefined, fva: undefined }
+    const token = clerk.token(sessionId, { organization: false, claims })
+    const verifier = world.verifier({ keys: clerk.jwks, audience: 'agent-api', authorizedParties: undefined as never })
+    expect(await verdict(verifier, token)).toBe('wrong_type')
+  })
+
   it.each([
     ['opaque tokens without a client', { machines: { kinds: ['api_key'] } }],
     ['M2M tokens without an audience', { machines: { kinds: ['m2m_jwt'] } }],
@@ -239,12 +247,45 @@ describe('opaque tokens', () => {
     verifier.close()
   })
 
-  it('are not asked about beyond 16 at once', async () => {
+  it('whose scopes are not scopes are refused: joined, one would be two', async () => {
+    const { client, userId } = world
+    const { secret = '' } = await client.apiKeys.create({
+      name: 'ci',
+      subject: userId,
+      scopes: ['runs:read runs:stop'],
+    })
+    expect(await verdict(verifierOf(world), secret)).toBe('bad_claims')
+  })
+
+  it('that were good are asked about, and remembered, through a flood of others', async () => {
+    const clock = testClock()
+    const own = await clerkWorld({ clock })
+    const { clerk, client, userId } = own
+    const verifier = verifierOf(own)
+    const { secret = '' } = await client.apiKeys.create({ name: 'ci', subject: userId })
+    expect(await verdict(verifier, secret)).toBe('accepted')
+    const before = clerk.requests.length
+    for (let round = 0; round < 40; round++) {
+      await Promise.all(Array.from({ length: 10 }, (_, at) => verdict(verifier, `ak_${round}_${at}`)))
+    }
+    // 100 at once and 50 in a second, of which none has passed.
+    expect(clerk.requests.length - before).toBe(99)
+    expect(await verdict(verifier, secret)).toBe('accepted')
+    expect(clerk.requests.length - before).toBe(99)
+    await clock.pass(10)
+    clerk.setOutage({ slowMs: 100 })
+    const flood = Array.from({ length: 30 }, (_, at) => verdict(verifier, `ak_slow${at}`))
+    const known = verdict(verifier, secret)
+    expect(await known).toBe('accepted')
+    expect((await Promise.all(flood)).filter((one) => one === 'keys_unavailable')).toHaveLength(18)
+  })
+
+  it('are not asked about beyond 16 at once, nor beyond 12 that were never good', async () => {
     const own = await clerkWorld()
     own.clerk.setOutage({ slowMs: 100 })
     const verifier = verifierOf(own)
     const verdicts = await Promise.all(Array.from({ length: 30 }, (_, at) => verdict(verifier, `ak_flood${at}`)))
-    expect(verdicts.filter((one) => one === 'keys_unavailable')).toHaveLength(14)
-    expect(own.clerk.requests).toHaveLength(16)
+    expect(verdicts.filter((one) => one === 'keys_unavailable')).toHaveLength(18)
+    expect(own.clerk.requests).toHaveLength(12)
   })
 })

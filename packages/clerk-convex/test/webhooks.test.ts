@@ -46,6 +46,33 @@ describe('an event', () => {
     await expect(failing).rejects.toThrow('database')
   })
 
+  it('whose handler failed makes no earlier one late', async () => {
+    const webhooks = hooks()
+    const failing = () => Promise.reject(new Error('database'))
+    await expect(webhooks.receive(delivery({ id: 'msg_2', happenedAtMs: 2_000 }), failing)).rejects.toThrow('database')
+    expect((await webhooks.receive(delivery({ id: 'msg_1', happenedAtMs: 1_000 }), () => {})).standing).toBe('new')
+    await expect(webhooks.receive(delivery({ id: 'msg_2', happenedAtMs: 2_000 }), failing)).rejects.toThrow('database')
+    expect((await webhooks.receive(delivery({ id: 'msg_0', happenedAtMs: 500 }), () => {})).standing).toBe('late')
+  })
+
+  it('of another instance is refused where one was named, whoever signed it', async () => {
+    const named = clerkWebhooks({ signingSecrets: [secret], ledger: memoryWebhookLedger(), instance: 'ins_ours' })
+    const of = (instance: string) => delivery({ instance })
+    expect((await named.receive(of('ins_ours'), () => {})).standing).toBe('new')
+    for (const instance of ['ins_theirs', '', 'INS_OURS']) {
+      await expect(named.receive(of(instance), () => {})).rejects.toMatchObject({ code: 'bad_webhook' })
+    }
+    expect((await hooks().receive(of('ins_theirs'), () => {})).standing).toBe('new')
+  })
+
+  it('about something without an id is put in order with nothing', async () => {
+    const webhooks = hooks()
+    for (const happenedAtMs of [2_000, 1_000]) {
+      const one = delivery({ type: 'session.created', data: {}, happenedAtMs })
+      expect((await webhooks.receive(one, () => {})).standing).toBe('new')
+    }
+  })
+
   it('that comes after a later one about the same object is not handled', async () => {
     const webhooks = hooks()
     const roles: string[] = []

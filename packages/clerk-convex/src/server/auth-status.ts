@@ -20,6 +20,8 @@ export interface AuthStatus {
 
 export interface AuthStatusOptions {
   readonly verifier: Verifier & { readonly degraded?: boolean }
+  /** `webhookRevocations()`, as for `createGuard`: who is revoked is signed out here too. @default nobody is */
+  readonly revocations?: { isRevoked(principal: Principal): boolean }
   /** From your own table; the claim is not asked. @default none */
   readonly role?: (principal: Principal) => Promise<string | undefined> | string | undefined
   /** Which provider a principal is of. @default 'clerk' for everybody */
@@ -36,7 +38,7 @@ export interface AuthStatusOptions {
  * const { state } = await status(request)
  */
 export function authStatus(options: AuthStatusOptions): (request: Request) => Promise<AuthStatus> {
-  const { verifier, role, provider = () => 'clerk', phase = () => 'sealed' } = options
+  const { verifier, revocations, role, provider = () => 'clerk', phase = () => 'sealed' } = options
   return async (request) => {
     const token = readBearer(request)
     if (token === undefined) return { state: 'signed-out', phase: phase() }
@@ -48,6 +50,7 @@ export function authStatus(options: AuthStatusOptions): (request: Request) => Pr
       if (!isRejection(error) && !undecided) throw error
       return { state: undecided ? 'unavailable' : 'signed-out', phase: phase() }
     }
+    if (revocations?.isRevoked(principal) === true) return { state: 'signed-out', phase: phase() }
     const { organization: org } = principal
     const held = await role?.(principal)
     return {

@@ -15,7 +15,7 @@ export interface ClerkEnvironment {
 }
 
 export interface EnvironmentProblem {
-  readonly setting: Exclude<keyof ClerkEnvironment, 'stage'>
+  readonly setting: keyof ClerkEnvironment
   readonly problem: 'missing' | 'malformed' | 'wrong_stage' | 'mixed' | 'wrong_instance' | 'insecure'
   /** What is wrong and what to do about it; never the value. */
   readonly message: string
@@ -23,6 +23,7 @@ export interface EnvironmentProblem {
 
 type Kind = 'test' | 'live'
 
+const stages: readonly unknown[] = ['dev', 'staging', 'prod']
 const webhookSecretForm = /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/
 
 /**
@@ -42,6 +43,7 @@ export function checkClerkEnvironment(environment: ClerkEnvironment): readonly E
     problems.push({ setting, problem, message })
   }
 
+  if (!stages.includes(environment.stage)) add('stage', 'malformed', 'A stage is dev, staging or prod.')
   for (const setting of ['publishableKey', 'secretKey', 'issuer', 'webhookSecret', 'authorizedParties'] as const) {
     const value = environment[setting]
     if (value === undefined || value.length === 0) add(setting, 'missing', messages[setting])
@@ -108,7 +110,7 @@ function checkIssuer({ issuer, stage }: ClerkEnvironment, host: string | undefin
     add('issuer', 'malformed', 'An issuer is an origin, such as https://clerk.example.com, without a slash at the end.')
     return
   }
-  if (url.protocol !== 'https:' && (stage === 'prod' || !isLoopback(url))) {
+  if (url.protocol !== 'https:' && (isStrict(stage) || !isLoopback(url))) {
     add('issuer', 'insecure', 'An issuer is https; http is for a stand-in on loopback, outside of prod.')
   }
   if (host !== undefined && url.host !== host) {
@@ -121,7 +123,7 @@ function checkParties({ authorizedParties = [], stage }: ClerkEnvironment, add: 
     const url = URL.canParse(party) ? new URL(party) : undefined
     if (url === undefined || url.origin !== party) {
       add('authorizedParties', 'malformed', `Entry ${index} is no origin, such as https://app.example.com.`)
-    } else if (stage === 'prod' && (url.protocol !== 'https:' || isLoopback(url))) {
+    } else if (isStrict(stage) && (url.protocol !== 'https:' || isLoopback(url))) {
       add(
         'authorizedParties',
         'insecure',
@@ -132,7 +134,7 @@ function checkParties({ authorizedParties = [], stage }: ClerkEnvironment, add: 
 }
 
 function wrongStage(kind: Kind, stage: ClerkEnvironment['stage']): string | undefined {
-  if (kind === 'test' && stage === 'prod')
+  if (kind === 'test' && isStrict(stage))
     return 'A key of a development instance in prod: its limits and cookies are not for that.'
   if (kind === 'live' && stage === 'dev')
     return 'A key of a production instance in dev: a mistake there reaches real people.'
@@ -152,6 +154,11 @@ function readPublishableKey(key: string): { readonly kind: Kind; readonly host: 
   }
 }
 
+/** A stage that is none of ours is held to the rules of prod. */
+function isStrict(stage: ClerkEnvironment['stage']): boolean {
+  return stage !== 'dev' && stage !== 'staging'
+}
+
 function isLoopback({ hostname }: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+  return /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f.*\])$/.test(hostname)
 }

@@ -1,13 +1,22 @@
-import { type Clock, isRejection, type Principal, type RejectionCode, TokenRejected } from '@countersign/tokens'
+import {
+  type Clock,
+  formatScope,
+  isRejection,
+  isTokensError,
+  type Principal,
+  type RejectionCode,
+  TokenRejected,
+} from '@countersign/tokens'
 import { z } from 'zod'
 import { AuthError } from '../auth-error.ts'
 import { readClerkFault } from './clerk-fault.ts'
 import type { ClerkVerifierEvent, MachineKind, MachineOptions } from './options.ts'
+import { putLast } from './put-last.ts'
 
 type OpaqueKind = Exclude<MachineKind, 'm2m_jwt'>
 
-interface Answer {
-  readonly verdict: Principal | TokenRejected
+interface Answer<Verdict> {
+  readonly verdict: Verdict
   readonly endsAtMs: number
 }
 
@@ -23,9 +32,16 @@ interface OpaqueRules {
 
 const prefixes: Readonly<Record<OpaqueKind, string>> = { m2m: 'mt_', api_key: 'ak_' }
 
-/** Most answers remembered, and most questions under way: beyond those nobody is asked. */
+/** Most answers of each kind remembered, and most questions under way: beyond those nobody is asked. */
 const mostAnswers = 10_000
 const mostAsking = 16
+/**
+ * Of those, and at once and in a second, most about tokens that were never good: whoever makes them up spends neither
+ * what is left for the others nor what Clerk allows an instance (100 in a second, of a development one 10).
+ */
+const mostStrangers = 12
+const strangersAtOnce = 100
+const strangersPerSecond = 50
 const longestToken = 512
 
 /** What Clerk answers, as far as it is used. */
@@ -52,26 +68,27 @@ export function opaqueVerifier(rules: OpaqueRules): OpaqueVerifier {
   const { machines, rememberSeconds, clock } = rules
   const kinds = machines.kinds.filter((kind) => kind !== 'm2m_jwt')
   const kindOf = (token: string): OpaqueKind | undefined => kinds.find((kind) => token.startsWith(prefixes[kind]))
-  const answers = new Map<string, Answer>()
+  /** Good ones stay after their time, to be told from strangers; refused ones never take their room. */
+  const good = new Map<string, Answer<Principal>>()
+  const bad = new Map<string, Answer<TokenRejected>>()
   const asking = new Map<string, Promise<Principal>>()
+  const strangers = strangerLimit(clock)
 
-  const remember = (token: string, verdict: Principal | TokenRejected): void => {
-    if (rememberSeconds === 0) return
-    const [oldest] = answers.keys()
-    if (answers.size >= mostAnswers && oldest !== undefined) answers.delete(oldest)
-    answers.set(token, { verdict, endsAtMs: clock.monotonicMs() + rememberSeconds * 1000 })
-  }
+  const endsAtMs = (): number => clock.monotonicMs() + rememberSeconds * 1000
 
   const ask = async (token: string, kind: OpaqueKind): Promise<Principal> => {
     try {
       const principal = await askAbout(token, kind, rules)
       report(rules, { type: 'machine_token_asked', kind, outcome: 'good' })
-      remember(token, principal)
+      putLast(good, token, { verdict: principal, endsAtMs: endsAtMs() }, mostAnswers)
       return principal
     } catch (error) {
       const refused = isRejection(error) && error.code !== 'keys_unavailable'
       report(rules, { type: 'machine_token_asked', kind, outcome: refused ? 'refused' : 'failed' })
-      if (refused) remember(token, error)
+      if (refused) {
+        good.delete(token)
+        putLast(bad, token, { verdict: error, endsAtMs: endsAtMs() }, mostAnswers)
+      }
       throw error
     }
   }
@@ -83,18 +100,42 @@ export function opaqueVerifier(rules: OpaqueRules): OpaqueVerifier {
       if (kind === undefined || token.length > longestToken || !/^[\w-]+$/.test(token)) {
         throw new TokenRejected('malformed', 'The token is not an opaque token of Clerk.', { where: 'token' })
       }
-      const known = answers.get(token)
-      if (known !== undefined && clock.monotonicMs() < known.endsAtMs) {
-        if (isRejection(known.verdict)) throw known.verdict
-        if (clock.now() < known.verdict.expiresAt) return known.verdict
-      }
-      answers.delete(token)
+      const nowMs = clock.monotonicMs()
+      const known = good.get(token)
+      if (known !== undefined && nowMs < known.endsAtMs && clock.now() < known.verdict.expiresAt) return known.verdict
+      const refused = bad.get(token)
+      if (refused !== undefined && nowMs < refused.endsAtMs) throw refused.verdict
+      bad.delete(token)
       const joined = asking.get(token)
       if (joined !== undefined) return joined
       if (asking.size >= mostAsking) throw unavailable('Too many questions to Clerk are under way.')
-      const question = ask(token, kind).finally(() => asking.delete(token))
+      const leave = known === undefined ? strangers.enter() : undefined
+      const question = ask(token, kind).finally(() => {
+        asking.delete(token)
+        leave?.()
+      })
       asking.set(token, question)
       return question
+    },
+  }
+}
+
+/** Lets in so many at once, and so many in a second. */
+function strangerLimit(clock: Clock): { enter(): () => void } {
+  let inside = 0
+  let left = strangersAtOnce
+  let countedAtMs = clock.monotonicMs()
+  return {
+    enter() {
+      const nowMs = clock.monotonicMs()
+      left = Math.min(strangersAtOnce, left + ((nowMs - countedAtMs) / 1000) * strangersPerSecond)
+      countedAtMs = nowMs
+      if (inside >= mostStrangers || left < 1) throw unavailable('Too many unknown tokens are asked about.')
+      inside += 1
+      left -= 1
+      return () => {
+        inside -= 1
+      }
     },
   }
 }
@@ -151,7 +192,7 @@ function toPrincipal(answer: ClerkAnswer, kind: OpaqueKind, rules: OpaqueRules):
     subject,
     ...(kind === 'm2m' ? { clientId: subject } : {}),
     audience: audience ?? rules.issuer,
-    scopes: new Set(scopes ?? []),
+    scopes: readScopes(scopes ?? []),
     ...(subject.startsWith('org_') ? { organization: subject } : {}),
     tokenId: id,
     ancestors: [],
@@ -162,6 +203,17 @@ function toPrincipal(answer: ClerkAnswer, kind: OpaqueKind, rules: OpaqueRules):
     expiresAt: Math.min(endsAt, now + Math.max(rules.rememberSeconds, 1)),
     claims: Object.freeze({ ...claims, iss: rules.issuer, sub: subject, jti: id }),
   })
+}
+
+/** Owners name the scopes of their keys: with a space in it, one would be two for whoever joins them. */
+function readScopes(scopes: readonly string[]): ReadonlySet<string> {
+  try {
+    formatScope(scopes)
+    return new Set(scopes)
+  } catch (error) {
+    if (!isTokensError(error)) throw error
+    return refuse('bad_claims', 'The scopes of the token are not scopes.', 'claims.scopes')
+  }
 }
 
 function refuse(code: RejectionCode, message: string, where: string): never {

@@ -2,16 +2,16 @@ import {
   type Clock,
   clerk,
   createVerifier,
+  formatScope,
   isTokensError,
   type KeySource,
   type Principal,
   type Profile,
-  parseScope,
   TokenRejected,
   type TokenVerifier,
 } from '@countersign/tokens'
 import { isAuthError } from '../auth-error.ts'
-import { type ClerkClaims, parseClerkClaims } from '../claims.ts'
+import { type ClerkClaims, machinePrefix, parseClerkClaims } from '../claims.ts'
 import { askClerk, type ClerkRules } from './clerk-check.ts'
 import { unverifiedClaim } from './unverified-claims.ts'
 
@@ -80,6 +80,9 @@ export function sessionVerifier(rules: SessionRules): JwtVerifier {
       const key = keys.get(principal.keyId)
       if (key === undefined) throw new TokenRejected('unknown_key', 'The key was withdrawn.', { where: 'header.kid' })
       checkParty(principal, rules.authorizedParties)
+      if (principal.subject.startsWith(machinePrefix)) {
+        throw new TokenRejected('wrong_type', 'The token is that of a machine.', { where: 'claims.sub' })
+      }
       const claims = readClaims(principal)
       if (audience === undefined && claims.session === undefined) {
         throw new TokenRejected('wrong_type', 'The token is not that of a session.', { where: 'claims.sid' })
@@ -133,7 +136,9 @@ function complete(principal: Principal, claims: ClerkClaims, scopes: SessionRule
 
 function readScopes(list: readonly string[]): ReadonlySet<string> {
   try {
-    return new Set(parseScope(list.join(' ')))
+    // One that has a space in it would be two.
+    formatScope(list)
+    return new Set(list)
   } catch (cause) {
     if (!isTokensError(cause)) throw cause
     throw new TokenRejected('bad_claims', 'The scopes of the session are not scopes.', { where: 'claims', cause })

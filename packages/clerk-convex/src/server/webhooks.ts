@@ -9,6 +9,8 @@ export interface WebhookOptions {
   /** `whsec_…` of the endpoint; several while one replaces the other, at most 4. */
   readonly signingSecrets: readonly string[]
   readonly ledger: WebhookLedger
+  /** `ins_…`: events of another instance are refused, were they signed with a secret of this endpoint. @default any */
+  readonly instance?: string
   /** Most bytes of a body, 1,024 to 1,048,576. @default 262_144 */
   readonly maxBytes?: number
   /** Days for which ids are kept, 1 to 30. @default 3; Clerk gives up after about 28 hours */
@@ -39,6 +41,7 @@ const optionsSchema = z.object({
     .array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/))
     .min(1)
     .max(4),
+  instance: z.string().min(1).max(128).optional(),
   maxBytes: z.int().min(1_024).max(1_048_576).default(262_144),
   keepDays: z.number().min(1).max(30).default(3),
 })
@@ -47,6 +50,7 @@ const eventSchema = z.object({
   type: z.string().min(1).max(128),
   data: z.record(z.string(), z.unknown()),
   timestamp: z.number().positive(),
+  instance_id: z.string().optional(),
 })
 
 /**
@@ -61,7 +65,7 @@ export function clerkWebhooks(options: WebhookOptions): ClerkWebhooks {
     // Not the value: it may be the secret.
     throw new AuthError('bad_option', `clerkWebhooks: "${parsed.error.issues[0]?.path.join('.')}" has the wrong form.`)
   }
-  const { signingSecrets, maxBytes, keepDays } = parsed.data
+  const { signingSecrets, instance, maxBytes, keepDays } = parsed.data
   const { ledger, clock = systemClock } = options
 
   /** By object: the end of what is under way, so that an earlier event is never written over a later one. */
@@ -97,9 +101,13 @@ export function clerkWebhooks(options: WebhookOptions): ClerkWebhooks {
     const event = await verifyWithAny(request, body, signingSecrets)
     const read = eventSchema.safeParse(event)
     if (!read.success) throw new AuthError('bad_webhook', 'The event has no type, no data or no time.')
+    if (instance !== undefined && read.data.instance_id !== instance) {
+      throw new AuthError('bad_webhook', 'The event is of another instance.')
+    }
+    const id = request.headers.get('svix-id')?.trim() ?? ''
     const delivery: WebhookDelivery = {
-      id: request.headers.get('svix-id')?.trim() ?? '',
-      object: objectOf(read.data.type, read.data.data),
+      id,
+      object: objectOf(read.data.type, read.data.data, id),
       happenedAtMs: read.data.timestamp,
       keepUntil: clock.now() + keepDays * 86_400,
     }

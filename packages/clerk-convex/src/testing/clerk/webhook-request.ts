@@ -10,6 +10,8 @@ export interface WebhookInput {
   readonly id?: string
   /** When this attempt is made, in Unix seconds. @default now */
   readonly sentAt?: number
+  /** `instance_id`. @default 'ins_test' */
+  readonly instance?: string
 }
 
 export function createWebhookSecret(): string {
@@ -18,13 +20,19 @@ export function createWebhookSecret(): string {
 
 /** A delivery, signed as Svix signs: HMAC-SHA256 over `id.timestamp.body`. */
 export function webhookRequest(url: string, secret: string, input: WebhookInput, now: number): Request {
-  const { type, data, id = `msg_${randomBytes(14).toString('hex')}`, sentAt = Math.floor(now) } = input
+  const {
+    type,
+    data,
+    id = `msg_${randomBytes(14).toString('hex')}`,
+    sentAt = Math.floor(now),
+    instance = 'ins_test',
+  } = input
   const body = JSON.stringify({
     object: 'event',
     type,
     data,
     timestamp: input.happenedAtMs ?? Math.floor(now * 1000),
-    instance_id: 'ins_test',
+    instance_id: instance,
     event_attributes: { http_request: { client_ip: '127.0.0.1', user_agent: 'test' } },
   })
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
