@@ -11,17 +11,19 @@ let fleet: TestFleet
 /** The backend of the web application: it has an account of its own, and nobody's token of ours. */
 let bridge: { readonly id: string; readonly secret: string }
 let organization: ReturnType<FakeClerk['world']['addOrganization']>
+let shortLived: typeof organization
 const ends: (() => unknown)[] = []
 
 beforeAll(async () => {
   clerk = await fakeClerk()
   otherInstance = await fakeClerk()
   organization = clerk.world.addOrganization({ name: 'Acme' })
+  shortLived = clerk.world.addOrganization({ name: 'Gone' })
   const settings = await clerkSettings({
     CLERK_ISSUER: clerk.issuer,
     CLERK_AUTHORIZED_PARTIES: origin,
     CLERK_WEBHOOK_SIGNING_SECRET: clerk.webhookSecret,
-    CLERK_ORGANIZATIONS: organization.id,
+    CLERK_ORGANIZATIONS: `${organization.id}, ${shortLived.id}`,
   })
   if (settings === undefined) throw new Error('there are settings')
   const subjects = clerkSubjectsOf(settings)
@@ -75,6 +77,14 @@ async function exchanged(subjectToken: string, form: Record<string, string> = {}
   return body.access_token
 }
 
+/** Why exchanges were refused, by the log of the token service. */
+const reasonsSince = (line: number) =>
+  fleet
+    .lines('service')
+    .slice(line)
+    .filter(({ msg }) => msg === 'exchange refused')
+    .map(({ reason }) => reason)
+
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 describe('a session of Clerk at the MCP servers', () => {
@@ -102,12 +112,13 @@ describe('a session of Clerk at the MCP servers', () => {
       { do: 'read', path: 'note.txt' },
     ]
     const report = await ask(client, 'run_writing_task', { goal: 'note', steps })
-    expect(report).toMatchObject({ state: 'done', steps: [{}, { answer: { lines: ['from Clerk'] } }] })
-    const line = { subject: `clerk:${userId}`, tool: 'write_file', decision: 'admitted' }
+    expect(report).toMatchObject({ state: 'done', steps: [{}, { answer: { text: 'from Clerk' } }] })
+    const actor = `${fleet.orchestrator.clientId} < ${bridge.id}`
+    const line = { subject: `clerk:${userId}`, actor, target: 'write_file', outcome: 'admitted' }
     expect(fleet.lines('coder')).toContainEqual(expect.objectContaining(line))
 
     const direct = await connect(fleet.coder.endpoint, await exchanged(tokenOf(sessionId), { audience: 'mcp-coder' }))
-    expect(await ask(direct, 'read_file', { path: 'note.txt' })).toMatchObject({ lines: ['from Clerk'] })
+    expect(await ask(direct, 'read_file', { path: 'note.txt' })).toMatchObject({ text: 'from Clerk' })
     const { tools } = await direct.listTools()
     expect(tools.map(({ name }) => name)).not.toContain('run_command')
   })
@@ -126,7 +137,7 @@ const ways: [way: string, end: (of: Person) => unknown, reason: string][] = [
   ['the session is ended', ({ sessionId }) => clerk.world.endSession(sessionId, 'ended'), 'session_ended'],
   ['the session is revoked', ({ sessionId }) => clerk.world.endSession(sessionId, 'revoked'), 'session_ended'],
   ['the user is banned', ({ userId }) => clerk.world.updateUser(userId, { banned: true }), 'party_ended'],
-  ['the user is deleted', ({ userId }) => clerk.world.removeUser(userId), 'session_ended'],
+  ['the user is deleted', ({ userId }) => clerk.world.removeUser(userId), 'party_ended'],
   [
     'the user is taken out of the organization',
     ({ userId }) => clerk.world.removeMembership(organization.id, userId),
@@ -160,29 +171,30 @@ describe('once Clerk’s webhook says that', () => {
     }
     await expect(client.listTools()).rejects.toThrow()
     await expect(connect(fleet.coder.endpoint, token)).rejects.toThrow()
+    const before = fleet.lines('service').length
     const again = await exchange(session)
     expect([again.status, (await again.json()) as object]).toEqual([
       400,
       expect.objectContaining({ error: 'invalid_request' }),
     ])
-    const refused = { msg: 'exchange refused', reason }
-    expect(fleet.lines('service')).toContainEqual(expect.objectContaining(refused))
+    expect(reasonsSince(before)).toEqual([reason])
     expect(await fleet.audited('foreign.end')).not.toEqual([])
     expect((await beside.listTools()).tools.length).toBeGreaterThan(0)
   })
 
-  it('the organization is deleted, everybody in it is out', async () => {
-    const gone = clerk.world.addOrganization({ name: 'Gone' })
+  it('an organization is deleted, everybody who chose it is out, and whoever chose another is not', async () => {
     const { user, sessionId } = person()
-    clerk.world.setMembership({ organization: gone, user, role: 'org:member', permissions: [] })
-    const session = tokenOf(sessionId)
-    await exchanged(session)
-    await fleet.service.issuer.foreign.end('clerk', { type: 'organization', id: gone.id })
-    expect((await exchange(session)).status).toBe(200)
-    await fetch(
-      clerk.webhook(`${fleet.issuer}/issuers/clerk/events`, { type: 'organization.deleted', data: { id: 'org_x' } }),
-    )
-    expect((await exchange(session)).status).toBe(200)
+    clerk.world.setMembership({ organization: shortLived, user, role: 'org:member', permissions: [] })
+    const token = await exchanged(tokenOf(sessionId, { organization: shortLived.id }))
+    const client = await connect(fleet.orchestrator.endpoint, token)
+    const stream = await client.listen({ toolsListChanged: true })
+    const data = { object: 'organization', id: shortLived.id, deleted: true }
+    const url = `${fleet.issuer}/issuers/clerk/events`
+    expect((await fetch(clerk.webhook(url, { type: 'organization.deleted', data }))).status).toBe(204)
+    expect(await stream.closed).toBe('remote')
+    await expect(client.listTools()).rejects.toThrow()
+    expect((await exchange(tokenOf(sessionId, { organization: shortLived.id }))).status).toBe(400)
+    expect((await exchange(tokenOf(sessionId))).status).toBe(200)
   })
 
   it('something, and the webhook is not Clerk’s, nothing ends', async () => {
@@ -261,8 +273,7 @@ describe('the token service exchanges no', () => {
     const body = (await answer.json()) as Record<string, unknown>
     expect(answer.status).toBe(400)
     expect(body).not.toHaveProperty('access_token')
-    const told = fleet.lines('service').slice(before)
-    expect(told.filter(({ msg }) => msg === 'exchange refused').map((line) => line.reason)).toEqual([reason])
+    expect(reasonsSince(before)).toEqual([reason])
   })
 
   it('session that somebody else than the bridge shows', async () => {

@@ -96,7 +96,7 @@ export const consumers = defineConsumers({
     },
     // A task may take longer than the usual ten minutes, and nobody is there to renew its token.
     accessTokenLifeSeconds: 7200,
-    obtainedBy: ['sign-in', 'client-credentials'],
+    obtainedBy: ['sign-in', 'client-credentials', 'exchange'],
     refresh: 'body',
     resource: 'http://127.0.0.1:4615/mcp',
   },
@@ -112,6 +112,19 @@ export const consumers = defineConsumers({
     refresh: 'body',
     resource: 'http://127.0.0.1:4616/mcp',
   },
+  'mcp-bridge': {
+    description:
+      'A web application’s backend: people signed in with Clerk reach the MCP servers through it, never commands.',
+    scopes: {
+      'tasks:read': { description: 'Plan a task, and see how the own ones stand.' },
+      'tasks:run': { sideEffects: true, description: 'Run and stop tasks.' },
+      'coder:read': { description: 'Have a task read in the own workspace, or read there.' },
+      'coder:write': { sideEffects: true, description: 'Write there; reading comes along.' },
+    },
+    accessTokenLifeSeconds: 300,
+    // Its own account. People come with sessions of Clerk, where the service is told of an instance.
+    obtainedBy: 'client-credentials',
+  },
   edges: [
     // A customer's token becomes one for the bill at checkout, and names agent-api as who acts.
     { from: 'agent-api', to: 'billing-worker', scopes: ['jobs:run'] },
@@ -122,5 +135,12 @@ export const consumers = defineConsumers({
     { from: 'support-console', to: 'agent-api', scopes: ['conversations:read'], reason: true },
     // The orchestrator takes, for each step of a task, a token that is good for that step.
     { from: 'mcp-orchestrator', to: 'mcp-coder', scopes: ['coder:read', 'coder:write', 'coder:run'] },
+    // Whoever is signed in with Clerk: tasks that read and write, and the coder's files.
+    {
+      from: 'mcp-bridge',
+      to: 'mcp-orchestrator',
+      scopes: ['tasks:read', 'tasks:run', 'coder:read', 'coder:write'],
+    },
+    { from: 'mcp-bridge', to: 'mcp-coder', scopes: ['coder:read', 'coder:write'] },
   ],
 })

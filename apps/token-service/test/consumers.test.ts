@@ -11,6 +11,7 @@ it('has its audiences, all signed for with Ed25519, and one thing that might not
     'synthetic-monitor',
     'mcp-orchestrator',
     'mcp-coder',
+    'mcp-bridge',
   ])
   // Two hours, which the orchestrator's tasks may take.
   expect(checkConsumers(consumers, { ed25519Only: true })).toMatchObject([

@@ -1,5 +1,11 @@
 export { type AuthStatus, type AuthStatusOptions, authStatus } from './auth-status.ts'
 export { readClerkFault } from './clerk-fault.ts'
+export {
+  type ClerkEnd,
+  type ClerkSubjects,
+  type ClerkSubjectsOptions,
+  clerkSubjects,
+} from './clerk-subjects.ts'
 export { type ClerkVerifier, clerkVerifier } from './clerk-verifier.ts'
 export {
   assertClerkEnvironment,

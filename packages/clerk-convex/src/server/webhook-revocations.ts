@@ -1,6 +1,7 @@
 import type { WebhookEvent } from '@clerk/backend/webhooks'
 import { type Clock, type Principal, systemClock } from '@countersign/tokens'
 import { AuthError } from '../auth-error.ts'
+import { endOf } from './webhook-end.ts'
 import { objectOf } from './webhook-object.ts'
 
 /** What a guard asks of revocation news: give it to `createGuard({ verifier, revocations })`. */
@@ -81,24 +82,5 @@ export function webhookRevocations(options: WebhookRevocationOptions = {}): Webh
       revoked.set(key, { until: Math.max(until, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
       for (const call of calls) call()
     },
-  }
-}
-
-/** The last second whose tokens an event revokes. */
-function endOf({ type, data, timestamp }: WebhookEvent): number | undefined {
-  switch (type) {
-    case 'session.ended':
-    case 'session.removed':
-    case 'session.revoked':
-    case 'user.deleted':
-    case 'organization.deleted':
-      return Number.POSITIVE_INFINITY
-    case 'user.updated':
-      return data.banned || data.locked ? Math.floor(timestamp / 1000) : undefined
-    case 'organizationMembership.updated':
-    case 'organizationMembership.deleted':
-      return Math.floor(timestamp / 1000)
-    default:
-      return undefined
   }
 }
