@@ -325,7 +325,9 @@ describe('the proof finds', () => {
 describe('routes', () => {
   const routed = (respond: (db: GenericMutationCtx<Model>['db'], who: string | undefined) => Promise<Response>) => {
     const http = httpRouter()
-    const read = makeFunctionReference<'query', Record<string, never>, { names: string[]; who: string | undefined }>('hole:read')
+    const read = makeFunctionReference<'query', Record<string, never>, { names: string[]; who: string | undefined }>(
+      'hole:read',
+    )
     const handler = httpActionGeneric(async (ctx) => {
       const { names, who } = await ctx.runQuery(read, {})
       return respond(names as never, who)

@@ -2,7 +2,7 @@ import type { GenericDatabaseReader, GenericDataModel, GenericMutationCtx, Gener
 import { AuthError } from '../auth-error.ts'
 import { type AuthReader, type Known, seesWorkspace } from './admission.ts'
 import { type AuthWriter, record } from './audit.ts'
-import { type Effects, noting } from './effects.ts'
+import { type Effects, noteEffect, noting } from './effects.ts'
 import type { Setting } from './options.ts'
 import type { OrgPrincipal, UserPrincipal } from './principal.ts'
 import { type Scope, TenantDb, TenantWriterDb } from './tenant-db.ts'
@@ -69,7 +69,7 @@ export function mutationContext(
     db: new TenantWriterDb(ctx.db, setting, scopeOf(principal, authReader(ctx.db)), effects),
     unsafeDb: async (reason: string) => {
       // Its row has to go if the rest of the call goes.
-      effects.any = true
+      noteEffect(effects)
       const what = { kind: 'unsafe', action: 'unsafe_db', outcome: 'allowed', reason: readReason(reason) } as const
       await record(authWriter(ctx.db), setting.now(), known, what, await ctx.meta.getRequestMetadata())
       return ctx.db

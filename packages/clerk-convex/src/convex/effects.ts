@@ -13,6 +13,14 @@ export class Refusal extends Error {
 /** Whether a handler has done anything that a denial would have to take back. */
 export interface Effects {
   any: boolean
+  /** Why the call was denied; what its handler still has under way does nothing any more. */
+  denied?: DenialReason
+}
+
+/** @throws Refusal after the call was denied */
+export function noteEffect(effects: Effects): void {
+  if (effects.denied !== undefined) throw new Refusal(effects.denied)
+  effects.any = true
 }
 
 /** `target`, noting the first call of any of its methods. */
@@ -22,7 +30,7 @@ export function noting<Target extends object>(target: Target, effects: Effects):
       const value: unknown = Reflect.get(object, name)
       if (typeof value !== 'function') return value
       return (...args: readonly unknown[]) => {
-        effects.any = true
+        noteEffect(effects)
         return Reflect.apply(value, object, args)
       }
     },

@@ -89,6 +89,7 @@ export function guardedMutation(
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       if (!effects.any) {
+        effects.denied = error.reason
         await outcome.settle('denied', error.reason)
         return denied(error.reason)
       }

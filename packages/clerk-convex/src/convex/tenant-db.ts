@@ -1,7 +1,7 @@
 import type { GenericDatabaseReader, GenericDatabaseWriter, GenericDataModel, IndexRange, Query } from 'convex/server'
 import type { GenericId, Value } from 'convex/values'
 import { AuthError } from '../auth-error.ts'
-import { type Effects, Refusal } from './effects.ts'
+import { type Effects, noteEffect, Refusal } from './effects.ts'
 import { prefixOf, type Setting, startsWith, type TenantRule } from './options.ts'
 
 type Document = Record<string, Value>
@@ -136,28 +136,28 @@ export class TenantWriterDb extends TenantDb {
 
   async insert(table: string, value: Document): Promise<Id> {
     const stamped = await this.#stamped(this.rule(table), value)
-    this.#effects.any = true
+    noteEffect(this.#effects)
     return this.#raw.insert(table, stamped)
   }
 
   async patch(...where: readonly [string, Id, Document] | readonly [Id, Document]): Promise<void> {
     const { table, rule, id, value } = await this.#ownRow(where)
     await this.#checkMove(rule, value)
-    this.#effects.any = true
+    noteEffect(this.#effects)
     await this.#raw.patch(table, id, value)
   }
 
   async replace(...where: readonly [string, Id, Document] | readonly [Id, Document]): Promise<void> {
     const { table, rule, id, value } = await this.#ownRow(where)
     const stamped = await this.#stamped(rule, value)
-    this.#effects.any = true
+    noteEffect(this.#effects)
     await this.#raw.replace(table, id, stamped)
   }
 
   async delete(...where: readonly [string, Id] | readonly [Id]): Promise<void> {
     const [first, second] = where
     const { table, id } = await this.#ownRow(second === undefined ? [first as Id, {}] : [first, second, {}])
-    this.#effects.any = true
+    noteEffect(this.#effects)
     await this.#raw.delete(table, id)
   }
 
