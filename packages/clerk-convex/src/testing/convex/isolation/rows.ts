@@ -33,7 +33,12 @@ export function changedRow(before: Rows, after: Rows, isHidden: (row: Row) => bo
 }
 
 /** A hidden row whose id came back: an id that was asked with may be echoed, the row itself may not. */
-export function leakedRow(answer: string, args: object, before: Rows, isHidden: (row: Row) => boolean) {
+export function leakedRow(
+  answer: string,
+  args: object,
+  before: Rows,
+  isHidden: (row: Row) => boolean,
+): string | undefined {
   const asked = asText(args)
   for (const [id, row] of before) {
     if (!isHidden(row) || !answer.includes(`"${id}"`)) continue

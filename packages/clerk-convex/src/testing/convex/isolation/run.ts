@@ -1,5 +1,6 @@
 import { type GenericSchema, makeFunctionReference, type UserIdentity } from 'convex/server'
 import { type DenialReason, denied, readDenial } from '../../../denial.ts'
+import { runnerRefusalCodes } from '../../../runner/runner-refused.ts'
 import { type Found, type FunctionKind, findKind, member } from './found.ts'
 import { mixtures } from './mixtures.ts'
 import { asComparable, asText, type Row, type Rows, readRows } from './rows.ts'
@@ -86,7 +87,8 @@ export function answerOf(outcome: Outcome): string {
 function isBare(outcome: Outcome, reason: DenialReason): boolean {
   const envelope: unknown = 'error' in outcome ? member(outcome.error, 'data') : outcome.value
   const inner = member(envelope, 'countersignDenied')
-  const { countersignDenied: bare } = denied(reason)
+  const code = runnerRefusalCodes.find((one) => one === member(inner, 'runner'))
+  const bare = { ...denied(reason).countersignDenied, ...(code === undefined ? {} : { runner: code }) }
   return Object.keys(envelope ?? {}).length === 1 && asText(sorted(inner)) === asText(sorted(bare))
 }
 
