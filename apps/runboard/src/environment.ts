@@ -11,6 +11,8 @@ export const environment = {
   clerkWebhookSecrets: needed('CLERK_WEBHOOK_SECRET').split(','),
   /** Where the page is: it may ask the routes, and runners send people there. */
   pageOrigin: needed('RUNBOARD_ORIGIN'),
+  /** Set by Convex itself. */
+  deployment: () => ({ cloudUrl: process.env.CONVEX_CLOUD_URL, siteUrl: process.env.CONVEX_SITE_URL }),
 } as const
 
 function needed(name: string): string {

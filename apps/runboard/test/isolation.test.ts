@@ -25,7 +25,8 @@ const world: IsolationWorld<Seeded, (typeof schema)['tables']> = {
     foreignWorkspace: who('out', 'org_a'),
     missingRole: who('vic', 'org_a'),
   },
-  hidden: (persona, row) => (persona === 'foreignWorkspace' ? row.workspaceId === 'ws_hidden' : row.orgId === 'org_a'),
+  hidden: (persona, { workspaceId, workspace, orgId, organization }) =>
+    persona === 'foreignWorkspace' ? (workspaceId ?? workspace) === 'ws_hidden' : (orgId ?? organization) === 'org_a',
   args: {
     'approvals:approve': ({ hidden }) => ({ id: hidden.approval }),
     'approvals:list': ({ hidden }) => ({ workspaceId: hidden.workspaceId }),
@@ -35,6 +36,12 @@ const world: IsolationWorld<Seeded, (typeof schema)['tables']> = {
     'repositories:connect': ({ hidden }) => ({ workspaceId: hidden.workspaceId, name: 'web', isProtected: true }),
     'repositories:disconnect': ({ hidden }) => ({ id: hidden.repository }),
     'repositories:list': ({ hidden }) => ({ workspaceId: hidden.workspaceId }),
+    'runners:approve': ({ code, hidden }) => ({ code, workspace: hidden.workspaceId }),
+    'runners:deny': ({ code }) => ({ code }),
+    'runners:endTokens': ({ runner }) => ({ runner }),
+    'runners:list': ({ hidden }) => ({ workspace: hidden.workspaceId }),
+    'runners:lookUp': ({ code }) => ({ code }),
+    'runners:revoke': ({ runner }) => ({ runner }),
     'runs:lines': ({ hidden }) => ({ workspaceId: hidden.workspaceId, run: hidden.running }),
     'runs:list': ({ hidden }) => ({ workspaceId: hidden.workspaceId }),
     'runs:start': ({ hidden }) => ({ workspaceId: hidden.workspaceId, repository: hidden.repository, task: 'ls' }),
@@ -44,8 +51,12 @@ const world: IsolationWorld<Seeded, (typeof schema)['tables']> = {
     'workspaces:list': () => ({}),
   },
   requests: { 'GET /auth/user': () => ({}) },
-  // Asked to learn whether anybody is signed in; signed by Clerk.
-  open: ['GET /auth/status', 'OPTIONS /auth/status', 'OPTIONS /auth/user', 'POST /auth/webhook'],
+  open: [
+    // Asked to learn whether anybody is signed in; signed by Clerk.
+    ...['GET /auth/status', 'OPTIONS /auth/status', 'OPTIONS /auth/user', 'POST /auth/webhook'],
+    // For keys, not for people: runner.test.ts holds them against strangers.
+    ...['POST /runner/*', 'POST /jobs/whoami', 'POST /jobs/take', 'POST /jobs/report', 'POST /jobs/finish'],
+  ],
 }
 
 it('lets nobody into what is not theirs, function by function', async () => {

@@ -53,7 +53,18 @@ export function seed(t: Caller) {
         approval: await db.insert('approvals', { ...here, run: waiting, state: 'pending' }),
       }
     }
+    const thumbprint = 'k'.repeat(43)
+    const scopes = ['run:execute']
+    const now = Math.floor(Date.now() / 1_000)
+    await db.insert('authRunnerPairings', {
+      ...{ deviceCodeHash: 'hash', userCode: 'BCDFGHJK', thumbprint: 'n'.repeat(43), name: 'new', scopes },
+      ...{ state: 'pending', startedAt: now, expiresAt: now + 600, intervalSeconds: 2 },
+    })
+    const runner = { runner: 'runner_1', name: 'one', organization: 'org_a', workspace: 'ws_hidden', owner: 'ada' }
+    await db.insert('authRunners', { ...runner, thumbprint, scopes, epoch: 1, revoked: false, pairedAt: now })
     return {
+      code: 'BCDF-GHJK',
+      runner: runner.runner,
       open: await workspace('org_a', 'ws_open', false, []),
       hidden: await workspace('org_a', 'ws_hidden', true, ['ada', 'mia', 'vic']),
       foreign: await workspace('org_b', 'ws_b', false, []),

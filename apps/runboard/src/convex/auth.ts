@@ -21,11 +21,11 @@ export const auth = defineAuth({
   roles: {
     admin: [
       ...(['run:start', 'run:execute', 'run:stop', 'run:approve', 'repository:write'] as const),
-      ...(['workspace:write', 'runner:pair', 'audit:read'] as const),
+      ...(['workspace:write', 'runner:write', 'audit:read'] as const),
     ],
     member: ['run:start', 'run:execute'],
   },
   identities: { clerkIssuer: environment.clerkIssuer },
 })
 
-export const { gate, receiveWebhook, whoAmI } = auth.functions
+export const { gate, receiveWebhook, whoAmI, sweep } = auth.functions

@@ -2,5 +2,6 @@ import { cronJobs } from 'convex/server'
 import { internal } from './_generated/api.js'
 
 const crons = cronJobs()
-crons.hourly('sweep what has had its time', { minuteUTC: 17 }, internal.sweep.all, {})
+crons.hourly('sweep webhooks, proofs and pairings', { minuteUTC: 17 }, internal.auth.sweep, {})
+crons.hourly('sweep old lines', { minuteUTC: 37 }, internal.sweep.lines, {})
 export default crons

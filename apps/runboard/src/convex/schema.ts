@@ -1,4 +1,4 @@
-import { authTables } from '@countersign/clerk-convex/convex'
+import { authTables, runnerTables } from '@countersign/clerk-convex/convex'
 import { defineSchema, defineTable } from 'convex/server'
 import { v } from 'convex/values'
 
@@ -18,6 +18,7 @@ export const runState = v.union(
 
 export default defineSchema({
   ...authTables,
+  ...runnerTables,
   /** All workspaces of an organisation, without their names: those are of `projects`. */
   workspaces: defineTable({ ...inOrganization, project: v.id('projects') }).index('by_org', ['orgId']),
   /** What a workspace is for, told to those who see it. */
@@ -40,8 +41,10 @@ export default defineSchema({
     task: v.string(),
     state: runState,
     startedBy: v.string(),
-    /** The runner that has taken it. */
+    /** The id of the runner that has taken it. */
     runner: v.optional(v.string()),
+    /** Lines that it has printed so far. */
+    printed: v.optional(v.number()),
     endedAt: v.optional(v.number()),
   })
     .index('by_workspace', ['orgId', 'workspaceId'])

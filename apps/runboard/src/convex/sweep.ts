@@ -1,23 +1,18 @@
 import { internalMutation } from './_generated/server.js'
 
-const day = 86_400_000
-/** A few transactions' worth; the rest goes an hour later. */
+const thirtyDaysMs = 30 * 86_400_000
+/** A transaction's worth; the rest goes an hour later. */
 const mostAtOnce = 500
 
-/** Webhook ids that Clerk does not send again (three days), and lines of runs that nobody reads (thirty). */
-export const all = internalMutation({
+/** Lines of runs that nobody reads any more. What the package keeps is swept by its own. */
+export const lines = internalMutation({
   args: {},
   handler: async ({ db }) => {
-    const now = Date.now()
-    const webhooks = await db
-      .query('authWebhooks')
-      .withIndex('by_received', (q) => q.lt('receivedAt', now - 3 * day))
-      .take(mostAtOnce)
-    const lines = await db
+    const old = await db
       .query('lines')
-      .withIndex('by_creation_time', (q) => q.lt('_creationTime', now - 30 * day))
+      .withIndex('by_creation_time', (q) => q.lt('_creationTime', Date.now() - thirtyDaysMs))
       .take(mostAtOnce)
-    for (const { _id } of [...webhooks, ...lines]) await db.delete(_id)
-    return webhooks.length + lines.length
+    for (const { _id } of old) await db.delete(_id)
+    return old.length
   },
 })

@@ -1,0 +1,1 @@
+export { type Stand, type StandOptions, startStand } from './stand/start-stand.ts'
