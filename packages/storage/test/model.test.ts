@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { openPostgres } from '../src/postgres.ts'
 import { openSqlite, type SqliteDatabase } from '../src/sqlite.ts'
+import { patient } from './postgres/patient.ts'
 import { databaseUrl, newSchema } from './postgres/support.ts'
 import { client, issued, NOW, refresh, session, user } from './records.ts'
 
@@ -145,7 +146,7 @@ const engines: [name: string, open: () => Promise<Opened>][] = [
       }
     },
   ],
-  ['openPostgres', async () => openPostgres(await databaseUrl(), { schema: newSchema() })],
+  ['openPostgres', async () => openPostgres(await databaseUrl(), { ...patient, schema: newSchema() })],
 ]
 
 it.each(engines)('%s does what the stores in memory do, whatever is asked', async (_, open) => {

@@ -203,6 +203,12 @@ export class Pool {
     this.#look()
   }
 
+  #whyLate(): StorageError {
+    return this.#all.size === 0
+      ? new StorageError('unavailable', 'No server has answered in time.')
+      : new StorageError('busy', 'All connections were in use for too long.')
+  }
+
   #look(): void {
     if (this.#closing !== undefined) return
     if (this.#timer !== undefined) {
@@ -237,7 +243,7 @@ export class Pool {
     const late = this.#waiting.filter((one) => one.untilMs <= nowMs)
     if (late.length > 0) {
       this.#waiting = this.#waiting.filter((one) => one.untilMs > nowMs)
-      const error = this.#lastFailure ?? new StorageError('busy', 'All connections were in use for too long.')
+      const error = this.#lastFailure ?? this.#whyLate()
       for (const { reject } of late) reject(error)
     }
     this.#grow()

@@ -156,7 +156,7 @@ describe('a backup of PostgreSQL', () => {
     const { portable, schema, close } = await filled()
     await close()
     const alone = await portable.exclusive('as_it_is')
-    expect(await codeOf(openForTest({ schema, lockTimeoutMs: 50, busyTimeoutMs: 100 }))).toBe('busy')
+    expect(await codeOf(openForTest({ schema, lockTimeoutMs: 50 }))).toBe('busy')
     await alone.close()
     expect(await codeOf(openForTest({ schema }))).toBe('done')
   })

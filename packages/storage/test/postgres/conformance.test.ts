@@ -3,6 +3,7 @@ import { describeIssuerStores } from '@countersign/issuer/testing'
 import { describeKeyRingStore, type StoreUnderTest } from '@countersign/keys/testing'
 import { describe, it } from 'vitest'
 import { openPostgres, type PostgresDatabase, type Stores } from '../../src/postgres.ts'
+import { patient } from './patient.ts'
 import { databaseUrl, newSchema } from './support.ts'
 
 function open<K extends keyof Stores>(port: K): () => Promise<StoreUnderTest<Stores[K]>> {
@@ -11,7 +12,7 @@ function open<K extends keyof Stores>(port: K): () => Promise<StoreUnderTest<Sto
     const schema = newSchema()
     const opened: PostgresDatabase[] = []
     const database = async (): Promise<PostgresDatabase> => {
-      const one = await openPostgres(url, { schema, pollIntervalMs: 20, maxConnections: 4 })
+      const one = await openPostgres(url, { ...patient, schema, pollIntervalMs: 20, maxConnections: 4 })
       opened.push(one)
       return one
     }

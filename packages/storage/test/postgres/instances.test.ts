@@ -99,9 +99,7 @@ it('ends sessions by user and by client at once, and refreshes meanwhile', async
   await blocker.query('BEGIN')
   await blocker.query(`SELECT FROM ${schema}.sessions WHERE id = '15' FOR UPDATE`)
   const ends = [one?.users.disable('ada', NOW, UNTIL), two?.clients.disable('web', NOW, UNTIL)]
-  const waiting = `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
-    WHERE NOT granted AND datname = current_database()
-    UNION ALL SELECT FROM pg_locks WHERE NOT granted AND database IS NULL`
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
   await expect.poll(async () => (await blocker.query(waiting)).rowCount).toBeGreaterThanOrEqual(2)
   await blocker.query('COMMIT')
   const outcomes = await Promise.all([
@@ -162,9 +160,16 @@ async function readWhileOvertaking(
   }
   for (const writer of [slow, fast]) await writer.query('BEGIN')
   await begin(slow, 'slow')
-  const overtaking = begin(fast, 'fast').then(() => fast.query('COMMIT'))
+  const { pid } = (await fast.query('SELECT pg_backend_pid() AS pid')).rows[0]
+  let isOver = false
+  const overtaking = begin(fast, 'fast')
+    .then(() => fast.query('COMMIT'))
+    .finally(() => {
+      isOver = true
+    })
   // With a locked counter the second waits for the first; with a sequence it overtakes it.
-  await Promise.race([overtaking, new Promise((resolve) => setTimeout(resolve, 200))])
+  const isWaiting = 'SELECT FROM pg_locks WHERE pid = $1 AND NOT granted'
+  await expect.poll(async () => isOver || (await reader.query(isWaiting, [pid])).rowCount === 1).toBe(true)
   await goOn()
   await slow.query('COMMIT')
   await overtaking
@@ -255,7 +260,7 @@ it('keeps a process alive for its calls, and no longer', async () => {
 
 it('says busy when a row stays locked, and leaves nothing behind', async () => {
   const schema = newSchema()
-  const database = await openForTest({ schema, lockTimeoutMs: 50, busyTimeoutMs: 500 })
+  const database = await openForTest({ schema, lockTimeoutMs: 50 })
   await database.stores.issuer.users.add(user)
   const blocker = await connect()
   await blocker.query('BEGIN')

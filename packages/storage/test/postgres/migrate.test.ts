@@ -7,6 +7,7 @@ import { Session } from '../../src/postgres/session.ts'
 import { openPostgres } from '../../src/postgres.ts'
 import type { Migration } from '../../src/sqlite/migrations.ts'
 import { issued, user } from '../records.ts'
+import { patient } from './patient.ts'
 import { databaseUrl, newSchema, openForTest } from './support.ts'
 
 const first: Migration = { name: 'first', sql: 'CREATE TABLE a (x int); INSERT INTO a VALUES (1)' }
@@ -21,7 +22,7 @@ beforeEach(async () => {
 })
 
 async function session(): Promise<Session> {
-  const settings = await readOptions(url, { schema })
+  const settings = await readOptions(url, { ...patient, schema })
   const [place] = settings.places
   if (place === undefined) throw new Error('no place')
   const opened = await Session.open(place, settings)
@@ -70,8 +71,12 @@ it('gives up on a table that others hold, and changes nothing', async () => {
 })
 
 it('works beside a newer program, and is told by no tables and by too new ones', async () => {
-  await expect(openPostgres(url, { schema, create: false })).rejects.toMatchObject({ code: 'schema_too_old' })
-  await expect(openPostgres(url, { schema, migrate: false })).rejects.toMatchObject({ code: 'schema_too_old' })
+  await expect(openPostgres(url, { ...patient, schema, create: false })).rejects.toMatchObject({
+    code: 'schema_too_old',
+  })
+  await expect(openPostgres(url, { ...patient, schema, migrate: false })).rejects.toMatchObject({
+    code: 'schema_too_old',
+  })
   const events: string[] = []
   const older = await openForTest({ schema, onEvent: ({ type }) => events.push(type) })
   expect(events).toContain('migrated')
@@ -94,12 +99,12 @@ it('works beside a newer program, and is told by no tables and by too new ones',
   // Two ahead, it has to go.
   await query(url, `UPDATE ${schema}.schema_version SET version = version + 1`)
   await expect(older.check()).rejects.toMatchObject({ code: 'schema_too_new' })
-  await expect(openPostgres(url, { schema })).rejects.toMatchObject({ code: 'schema_too_new' })
+  await expect(openPostgres(url, { ...patient, schema })).rejects.toMatchObject({ code: 'schema_too_new' })
 })
 
 it('leaves the tables of others alone', async () => {
   await query(url, `CREATE SCHEMA ${schema}`, `CREATE TABLE ${schema}.theirs (x int)`)
-  await expect(openPostgres(url, { schema })).rejects.toMatchObject({ code: 'not_a_database' })
+  await expect(openPostgres(url, { ...patient, schema })).rejects.toMatchObject({ code: 'not_a_database' })
 })
 
 it('works for a role that may not change the tables', async () => {
@@ -117,5 +122,5 @@ it('works for a role that may not change the tables', async () => {
   await database.check()
   await database.stores.issuer.users.add(user)
   await database.close()
-  await expect(openPostgres(as, { schema: newSchema() })).rejects.toMatchObject({ code: 'cannot_open' })
+  await expect(openPostgres(as, { ...patient, schema: newSchema() })).rejects.toMatchObject({ code: 'cannot_open' })
 })

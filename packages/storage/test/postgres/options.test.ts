@@ -8,6 +8,7 @@ import { parseConnectionString } from '../../src/postgres/connection-string.ts'
 import { readOptions } from '../../src/postgres/options.ts'
 import { openPostgres, type PostgresOptions } from '../../src/postgres.ts'
 import { temporaryDirectory } from '../support.ts'
+import { patient } from './patient.ts'
 import { databaseUrl } from './support.ts'
 
 const secret = 'p%40ss:w%2Ford'
@@ -104,7 +105,8 @@ describe('options', () => {
   })
 
   it('refuses more waiting calls than it was told to hold', async () => {
-    const database = await openPostgres(await databaseUrl(), { schema: 'pending', maxConnections: 1, maxPending: 3 })
+    const options = { ...patient, schema: 'pending', maxConnections: 1, maxPending: 3 }
+    const database = await openPostgres(await databaseUrl(), options)
     const settled = await Promise.allSettled(Array.from({ length: 8 }, () => database.stores.issuer.users.byId('x')))
     const refused = settled.filter((one) => one.status === 'rejected')
     expect(refused.length).toBeGreaterThan(0)
@@ -114,8 +116,9 @@ describe('options', () => {
 
   it('closes connections that nobody uses, and makes old ones anew', async () => {
     const database = await openPostgres(await databaseUrl(), {
+      ...patient,
       schema: 'idle',
-      idleTimeoutMs: 1_000,
+      idleTimeoutMs: 2_000,
       lifetimeMs: 1_000,
     })
     await Promise.all(Array.from({ length: 8 }, () => database.stores.issuer.users.byId('x')))
@@ -138,7 +141,7 @@ describe('passwords', () => {
     (await databaseUrl()).replace('postgres@', `guarded${password}@`)
 
   it('come from the URL or from a function, which is asked each time', async () => {
-    const first = await openPostgres(await as(`:${secret}`), { schema: 'passwords' })
+    const first = await openPostgres(await as(`:${secret}`), { ...patient, schema: 'passwords' })
     await first.check()
     await first.close()
     let asked = 0
@@ -146,7 +149,7 @@ describe('passwords', () => {
       asked += 1
       return plain
     }
-    const second = await openPostgres(await as(':wrong'), { schema: 'passwords', password })
+    const second = await openPostgres(await as(':wrong'), { ...patient, schema: 'passwords', password })
     await Promise.all(Array.from({ length: 6 }, () => second.check()))
     expect(asked).toBeGreaterThan(1)
     await second.close()
@@ -155,17 +158,17 @@ describe('passwords', () => {
   it('are shown to nobody, right or wrong', async () => {
     const wrong = 'hunter2-hunter2'
     for (const options of [{}, { password: wrong }, { password: () => wrong }]) {
-      const refusal = await openPostgres(await as(`:${wrong}`), { ...options, busyTimeoutMs: 5_000 }).catch(
+      const refusal = await openPostgres(await as(`:${wrong}`), { ...patient, ...options }).catch(
         (error: unknown) => error,
       )
       expect(refusal).toMatchObject({ code: 'cannot_open' })
       expect(inspect(refusal, { depth: 9, showHidden: true })).not.toContain(wrong)
     }
-    const none = openPostgres(await as(''), { busyTimeoutMs: 5_000 })
+    const none = openPostgres(await as(''), patient)
     await expect(none).rejects.toMatchObject({ code: 'cannot_open' })
-    const broken = openPostgres(await as(''), { password: () => Promise.reject(new Error('no vault')) })
+    const broken = openPostgres(await as(''), { ...patient, password: () => Promise.reject(new Error('no vault')) })
     await expect(broken).rejects.toMatchObject({ code: 'cannot_open', message: 'The password could not be got.' })
-    const database = await openPostgres(await as(`:${secret}`), { schema: 'passwords' })
+    const database = await openPostgres(await as(`:${secret}`), { ...patient, schema: 'passwords' })
     expect(inspect(database, { depth: 9, showHidden: true })).not.toContain(plain)
     await database.close()
   })
@@ -205,16 +208,20 @@ describe('TLS', () => {
     ['127.0.0.1', 'require', undefined, 'encrypted'],
     ['127.0.0.1', 'disable', undefined, 'plain'],
   ]
+  let openings = 0
   it.each(outcomes)('to %s with %s and %s: %s', async (host, mode, ca, outcome) => {
     const root = ca === undefined ? '' : `&sslrootcert=${encodeURIComponent(join(folder, ca))}`
     const url = `postgres://postgres@${host}:${server.port}/postgres?sslmode=${mode}${root}`
+    // Its own: the server may show a connection a moment longer than it is there.
+    openings += 1
+    const applicationName = `tls ${openings}`
     const reached = async (): Promise<string> => {
       try {
-        const database = await openPostgres(url, { schema: 'tls', applicationName: 'tls', busyTimeoutMs: 5_000 })
+        const database = await openPostgres(url, { ...patient, schema: 'tls', applicationName })
         await database.check()
         const [row] = await query(
           server.url(),
-          "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'tls'",
+          `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = '${applicationName}'`,
         )
         await database.close()
         return (row as { ssl: boolean }).ssl ? 'encrypted' : 'plain'
@@ -230,7 +237,7 @@ describe('TLS', () => {
     const url = `postgres://postgres@/postgres?host=${host}`
     // Its name has the port in it.
     await expect(openPostgres(url, { busyTimeoutMs: 100 })).rejects.toMatchObject({ code: 'unavailable' })
-    const database = await openPostgres(`${url}&port=${server.port}`, { schema: 'tls' })
+    const database = await openPostgres(`${url}&port=${server.port}`, { ...patient, schema: 'tls' })
     await database.check()
     await database.close()
   })

@@ -1,6 +1,7 @@
 import { createDatabase } from '@countersign-tooling/postgres'
 import { onTestFinished } from 'vitest'
 import { openPostgres, type PostgresDatabase, type PostgresOptions } from '../../src/postgres.ts'
+import { patient } from './patient.ts'
 
 const databases = new Map<string, Promise<string>>()
 
@@ -24,7 +25,7 @@ export function newSchema(): string {
 
 /** A database that the running test closes at its end. */
 export async function openForTest(options: PostgresOptions = {}, url?: string): Promise<PostgresDatabase> {
-  const database = await openPostgres(url ?? (await databaseUrl()), { schema: newSchema(), ...options })
+  const database = await openPostgres(url ?? (await databaseUrl()), { ...patient, schema: newSchema(), ...options })
   onTestFinished(() => database.close())
   return database
 }
