@@ -1,4 +1,5 @@
 import { engine } from '#engine'
+import { AlikePayloads } from './internal/alike-payloads.ts'
 import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
@@ -40,6 +41,8 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const verified = new VerifiedTokens(cache.maxEntries, cache.maxBytes)
   const cached = cache.maxEntries > 0
   const headers = new KnownHeaders()
+  const payloads = new AlikePayloads()
+  const seen = { payloads }
   const trusted = new WeakMap<PublicJwk, TrustedKey>()
 
   function trust(jwk: PublicJwk): TrustedKey {
@@ -52,7 +55,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   function open(token: string): OpenToken {
-    const opened = openToken(token, maxTokenLength, headers)
+    const opened = openToken(token, maxTokenLength, headers, seen)
     // A header that held before was on the list then, and lists do not change.
     if (opened.known !== undefined || algorithms.has(opened.header.alg)) return opened
     return reject('unsupported_alg', 'header.alg', 'The algorithm is not on the list.', 'algorithms')
@@ -73,15 +76,17 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
 
   /** Everything after the signature. */
   function finish(opened: OpenToken, key: TrustedKey): Principal {
-    const { token, header, payload, ascii, known } = opened
+    const { token, header, payload, ascii, kind, known } = opened
     if (known === undefined && !profile.types.includes(header.type)) {
       return reject('wrong_type', 'header.typ', 'The token is not an access token.', 'profile')
     }
-    const claims = parseStrictObject(payload, shareClaims)
+    const claims = kind?.read(payload) ?? parseStrictObject(payload, shareClaims)
     if (claims === undefined) return reject('malformed', 'claims', 'The payload is not a strict JSON object.')
     const now = clock.now()
-    const principal = readPrincipal(claims, key.jwk.kid, now, expectations, ascii && holdsPrintable(payload))
+    const printable = kind !== undefined || (ascii && holdsPrintable(payload))
+    const principal = readPrincipal(claims, key.jwk.kid, now, expectations, printable)
     if (isRevoked?.(principal) === true) return revoked()
+    if (kind === undefined && printable) payloads.learn(claims, payload)
     if (known?.key !== key) headers.add({ segment: token.slice(0, token.indexOf('.')), header, key })
     if (cached) remember(token, principal, key.jwk, now)
     return principal

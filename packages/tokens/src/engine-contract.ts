@@ -29,6 +29,8 @@ export interface Engine {
   importKey(jwk: object, algorithm: string): SignatureKey
   /** Canonical base64url (RFC 7515 section 2: no padding, no spare bits) of valid UTF-8 as text, else `undefined`. */
   decodeText(segment: string): string | undefined
+  /** Begins with the bytes of the text decoded last; absent where those are nowhere to be seen. */
+  readonly decoded?: Uint8Array
   /** Canonical base64url as bytes that stay valid until the next call only, else `undefined`. */
   decodeBytes(segment: string): Uint8Array | undefined
   /** The first `length` characters, all ASCII, as bytes that stay valid until the next call only. */

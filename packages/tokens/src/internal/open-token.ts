@@ -1,4 +1,5 @@
 import { engine } from '#engine'
+import type { AlikePayloads, PayloadKind } from './alike-payloads.ts'
 import { reject } from './reject.ts'
 import { parseStrictObject } from './strict-json.ts'
 import type { TrustedKey } from './trusted-key.ts'
@@ -54,6 +55,8 @@ export interface OpenToken {
   readonly payload: string
   /** True if the payload is ASCII only. */
   readonly ascii: boolean
+  /** Set when payloads of this very kind were accepted before. */
+  readonly kind: PayloadKind | undefined
   /** Where the signed part ends. */
   readonly signedLength: number
   /** Valid until the next token is opened. */
@@ -63,12 +66,10 @@ export interface OpenToken {
 /** Members that would let a token bring its own key, or change what is signed (RFC 7515 section 4.1, RFC 7797). */
 const refusedMembers = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'zip', 'enc'] as const
 
-const strict = { kidOptional: false } as const
-
 /** Longest `kid`, in characters. */
 const longestKid = 128
 
-function parseHeader(segment: string, kidOptional: boolean): Header {
+function parseHeader(segment: string, kidOptional = false): Header {
   const text = engine.decodeText(segment)
   if (text === undefined) return reject('malformed', 'header', 'The header is not canonical base64url of UTF-8.')
   const members = parseStrictObject(text)
@@ -91,13 +92,13 @@ function parseHeader(segment: string, kidOptional: boolean): Header {
 /**
  * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
  *
- * @param kidOptional true for legacy tokens; `kid` is the empty string then
+ * @param options `kidOptional` for legacy tokens: `kid` is the empty string then; `payloads` accepted before
  */
 export function openToken(
   token: unknown,
   longest: number,
   headers: KnownHeaders,
-  { kidOptional }: { readonly kidOptional: boolean } = strict,
+  { kidOptional, payloads }: { readonly kidOptional?: boolean; readonly payloads?: AlikePayloads } = {},
 ): OpenToken {
   if (typeof token !== 'string') return reject('malformed', 'token', 'The token is not a string.')
   if (token.length > longest) return reject('malformed', 'token', 'The token is too long.', 'maxTokenLength')
@@ -110,9 +111,11 @@ export function openToken(
   const header = known === undefined ? parseHeader(token.slice(0, first), kidOptional) : known.header
   const payload = engine.decodeText(token.slice(first + 1, second))
   if (payload === undefined) return reject('malformed', 'claims', 'The payload is not canonical base64url of UTF-8.')
-  const signature = engine.decodeBytes(token.slice(second + 1))
-  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
   // A character beyond ASCII takes more bytes in UTF-8 than UTF-16 units.
   const ascii = payload.length === Math.floor(((second - first - 1) * 3) / 4)
-  return { token, header, known, payload, ascii, signedLength: second, signature }
+  // Compared while the engine still shows it; nothing is read before the signature holds.
+  const kind = ascii ? payloads?.find(payload.length) : undefined
+  const signature = engine.decodeBytes(token.slice(second + 1))
+  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
+  return { token, header, known, payload, ascii, kind, signedLength: second, signature }
 }

@@ -63,6 +63,9 @@ function scratchFor(length: number, scratch: FastBuffer): FastBuffer {
   return length <= scratchBytes ? scratch : allocate(length)
 }
 
+/** Costs next to nothing: V8 keeps text without such characters apart, and does not look for them there. */
+const beyondLatin1 = /[\u0100-\uffff]/
+
 /**
  * Node's decoder is lenient: it leaves out characters that it does not know, takes those of the other alphabet, looks at
  * the lower byte of a character only, and drops spare bits. Checked like this no text has to be made to compare with.
@@ -71,7 +74,7 @@ function decode(segment: string, target: FastBuffer): number {
   const { length } = segment
   const written = target.base64urlWrite(segment, 0, target.length)
   if (written !== (length * 3) >> 2 || length % 4 === 1 || segment.includes('+') || segment.includes('/')) return -1
-  return Buffer.byteLength(segment) === length && endsCanonically(segment) ? written : -1
+  return beyondLatin1.test(segment) || !endsCanonically(segment) ? -1 : written
 }
 
 function decodeText(segment: string): string | undefined {
@@ -127,6 +130,7 @@ export const engine: Engine = {
   ed25519: { name: 'node:crypto', importKey: ed25519Key },
   importKey,
   decodeText,
+  decoded: textScratch,
   decodeBytes,
   ascii,
   encodeText,
