@@ -57,6 +57,12 @@ export interface KeptAuth {
   call<Value>(send: () => Promise<Value> | Value): Unwrapped<Value>
   /** Asks Clerk now whether it is back, or who is here. */
   look(): void
+  /**
+   * Has calls made with a token of now: after Clerk's reverification, which is in new tokens only.
+   *
+   * @throws AuthError `no_live_token`
+   */
+  renew(): Promise<void>
   /** Ends keeping, and signs nobody out: the client is nobody's when its token ends. */
   close(): void
 }
@@ -101,6 +107,13 @@ export function keepAuthenticated(client: AuthenticatedClient, options: KeepAuth
     query: (reference, args) => send('query', [reference, args]),
     call,
     look: () => keeper.look(),
+    async renew() {
+      await admitted()
+      const before = keeper.token
+      keeper.renew()
+      while (keeper.canCall && keeper.token === before) await changed(keeper)
+      await admitted()
+    },
     close: () => keeper.close(),
   }
 }

@@ -125,6 +125,16 @@ export class Keeper {
     this.#update()
   }
 
+  /** The one that calls are made with. */
+  get token(): string | undefined {
+    return this.#live()?.facts.value
+  }
+
+  /** Asks for a token that is made now, however young the one in use is. */
+  renew(): void {
+    if (!this.#isClosed && typeof this.#who === 'object') this.#asker.ask(this.#who, true)
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
