@@ -3,7 +3,8 @@ import type { MutationAuth } from 'convex/server'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type PairingCode, pairRunner } from '../src/node/runner/index.ts'
 import type { RunnerClaims } from '../src/runner/index.ts'
-import { type Answer, memoryKeys, newKey, type RunnerWorld, runnerWorld, until } from './runner-world.ts'
+import type { Answer } from './runner-calls.ts'
+import { memoryKeys, newKey, type RunnerWorld, runnerWorld, until } from './runner-world.ts'
 
 /** Compiles only: what a Convex mutation signs with takes the claims as they are. */
 export const signInConvex = (ctx: { auth: MutationAuth }, claims: RunnerClaims, life: number): Promise<string> =>

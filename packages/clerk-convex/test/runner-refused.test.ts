@@ -8,7 +8,8 @@ import {
   runnerRefusalCodes,
   runnerRemedies,
 } from '../src/runner/index.ts'
-import { type Answer, newKey, pairedRunner, type RunnerWorld, runnerWorld } from './runner-world.ts'
+import type { Answer } from './runner-calls.ts'
+import { newKey, pairedRunner, type RunnerWorld, runnerWorld } from './runner-world.ts'
 
 let world: RunnerWorld
 let key: DpopKey

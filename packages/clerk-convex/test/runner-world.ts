@@ -6,14 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createVerifier, staticKeys, type TokenSigner } from '@countersign/tokens'
-import {
-  createDpopProof,
-  type DpopKey,
-  generateDpopKey,
-  importDpopKey,
-  memoryUsedProofs,
-} from '@countersign/tokens/dpop'
-import { signJws } from '@countersign/tokens/jws'
+import { type DpopKey, generateDpopKey, importDpopKey, memoryUsedProofs } from '@countersign/tokens/dpop'
 import { type Fetch, type KeyStore, pairRunner } from '../src/node/runner/index.ts'
 import {
   type Approver,
@@ -30,6 +23,7 @@ import {
 } from '../src/runner/index.ts'
 import { atEnd, type ClerkWorld, clerkWorld } from './clerk-world.ts'
 import { type TestClock, testClock } from './clock.ts'
+import { type RunnerCalls, runnerCalls } from './runner-calls.ts'
 
 export const audience = 'runner-api'
 const issuer = 'https://app.convex.cloud'
@@ -45,7 +39,7 @@ export function memoryKeys(): KeyStore {
   }
 }
 
-export interface RunnerWorld extends ClerkWorld {
+export interface RunnerWorld extends ClerkWorld, RunnerCalls {
   readonly clock: TestClock
   readonly runners: RunnerTokens
   readonly audit: RunnerAuditEntry[]
@@ -63,29 +57,8 @@ export interface RunnerWorld extends ClerkWorld {
   /** Requests that came, by path. */
   readonly requests: string[]
   pair(keys?: KeyStore, name?: string, scopes?: readonly string[]): ReturnType<typeof pairRunner>
-  /** A proof and a form to the token endpoint. */
-  ask(key: DpopKey, form: Record<string, string>, headers?: Record<string, string | undefined>): Promise<Answer>
-  /** By assertion. */
-  askUnattended(key: DpopKey, form?: Record<string, string>, claims?: Record<string, unknown>): Promise<Answer>
-  /** Calls the API; what is not given is right. */
-  call(key: DpopKey, token: string, over?: Partial<Call>): Promise<Answer>
   forge(claims: Partial<RunnerClaims>, life?: number): Promise<string>
   lastRefusal(): string | undefined
-}
-
-export interface Call {
-  readonly method: string
-  readonly path: string
-  readonly authorization: string
-  readonly proof: string | undefined
-  readonly proofFor: { readonly method?: string; readonly url?: string; readonly accessToken?: string }
-}
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: what tests look into
-  readonly body: any
 }
 
 export async function temporaryFolder(): Promise<string> {
@@ -111,11 +84,6 @@ async function bridge(
   const web = new Request(`${origin}${request.url}`, { method: request.method ?? 'GET', headers, body })
   const answered = await answer(web)
   response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text())
-}
-
-async function read(response: Response): Promise<Answer> {
-  const text = await response.text()
-  return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
 }
 
 export async function runnerWorld(): Promise<RunnerWorld> {
@@ -177,13 +145,6 @@ export async function runnerWorld(): Promise<RunnerWorld> {
   state.runners = runners
   const ada = { person: clerk.userId, organization: clerk.organizationId }
 
-  const ask: RunnerWorld['ask'] = async (key, form, headers = {}) => {
-    const proof = await createDpopProof({ key, clock, method: 'POST', url: `${url}/token` })
-    const sent = new Headers({ dpop: proof })
-    for (const [name, value] of Object.entries(headers)) value === undefined ? sent.delete(name) : sent.set(name, value)
-    return await read(await fetch(`${url}/token`, { method: 'POST', headers: sent, body: new URLSearchParams(form) }))
-  }
-
   return {
     ...clerk,
     clock,
@@ -223,32 +184,7 @@ export async function runnerWorld(): Promise<RunnerWorld> {
       await clock.pass(5)
       return await pairing
     },
-    ask,
-    askUnattended: async (key, form = {}, claims = {}) => {
-      const { thumbprint, algorithm } = key
-      const iat = Math.floor(clock.now())
-      const assertion = await signJws(
-        'authorization-grant+jwt',
-        {
-          iss: thumbprint,
-          sub: thumbprint,
-          aud: `${url}/token`,
-          iat,
-          exp: iat + 60,
-          jti: crypto.randomUUID(),
-          ...claims,
-        },
-        { kid: thumbprint, algorithm, sign: (data) => key.sign(data) },
-      )
-      return await ask(key, { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion, ...form })
-    },
-    call: async (key, token, over = {}) => {
-      const { method = 'GET', path = '/jobs', authorization = `DPoP ${token}`, proofFor = {} } = over
-      const usual = { key, clock, method, url: `${origin}${path}`, accessToken: token }
-      const proof = 'proof' in over ? over.proof : await createDpopProof({ ...usual, ...proofFor })
-      const headers = { authorization, ...(proof === undefined ? {} : { dpop: proof }) }
-      return await read(await fetch(`${origin}${path}`, { method, headers }))
-    },
+    ...runnerCalls(url, clock),
     forge: (claims, life = 600) => runnerSigner({ issuer, signer, clock })(claims as RunnerClaims, life),
     lastRefusal: () => audit.findLast((entry) => entry.type === 'refused')?.code,
   }

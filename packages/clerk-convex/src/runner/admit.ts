@@ -80,7 +80,8 @@ async function decide(setting: Setting, request: Request, need: RunnerNeed): Pro
   if (granted === undefined) return refuse('not_a_member')
   if (granted.workspaces !== 'all' && !granted.workspaces.includes(workspace)) return refuse('foreign_workspace')
   // What a role has lost since the token was signed is gone at once.
-  const has = (scope: string): boolean => scopes.has(scope) && granted.scopes.includes(scope)
+  const has = (scope: string): boolean =>
+    scopes.has(scope) && runner.scopes.includes(scope) && granted.scopes.includes(scope)
   if (!need.scopes.every(has)) return refuse('insufficient_scope')
   return { subject, runner, organization, workspace, scopes, tokenId, expiresAt }
 }

@@ -3,6 +3,7 @@ import { generateDpopKey } from '@countersign/tokens/dpop'
 import { z } from 'zod'
 import { checkUrl, type Fetch, post } from './endpoint.ts'
 import { type KeyStore, loadKey } from './key-store.ts'
+import { pause } from './pause.ts'
 import { isRunnerError, RunnerError } from './runner-error.ts'
 
 export interface PairingCode {
@@ -60,23 +61,6 @@ function read<Output>(schema: z.ZodType<Output>, body: unknown): Output {
   const { data } = schema.safeParse(body)
   if (data === undefined) throw new RunnerError('issuer_unavailable', 'The runner endpoint answered in another form.')
   return data
-}
-
-function pause(clock: Clock, seconds: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(seconds * 1000, () => {
-      clearInterval(alive)
-      resolve()
-    })
-    // A clock's timers keep no process alive; who pairs waits for this one.
-    const alive = setInterval(() => {}, 2 ** 30)
-    signal?.addEventListener('abort', () => {
-      cancel()
-      clearInterval(alive)
-      reject(signal.reason)
-    })
-  })
 }
 
 /**

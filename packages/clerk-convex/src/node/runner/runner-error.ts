@@ -9,6 +9,7 @@ export const runnerErrorCodes = [
   'pairing_expired',
   'token_refused',
   'issuer_unavailable',
+  'api_unavailable',
   'foreign_origin',
 ] as const
 
@@ -26,6 +27,8 @@ export const runnerErrorRemedies: Readonly<Record<RunnerErrorCode, string>> = {
   pairing_expired: 'Pair again, and approve the code before it ends.',
   token_refused: 'The runner gets no token: read `reason`; it may have been revoked, or its person left.',
   issuer_unavailable: 'The runner endpoint cannot be reached: try again; jobs go on while their token lives.',
+  api_unavailable:
+    'The API cannot be reached: try again, or set `retrySeconds`. Whether a request that got no answer was done is not known.',
   foreign_origin: 'Call the API that the runner was made for: tokens go nowhere else.',
 }
 

@@ -4,6 +4,7 @@ import { checkUrl, type Fetch } from './endpoint.ts'
 import { type KeyStore, loadKey } from './key-store.ts'
 import { RunnerError } from './runner-error.ts'
 import { type RunnerEvent, runnerToken } from './runner-token.ts'
+import { mayRepeat, tryAgain } from './try-again.ts'
 
 export interface RunnerFetchOptions {
   /** Where the runner endpoints answer: the server's `url`. */
@@ -20,7 +21,16 @@ export interface RunnerFetchOptions {
    * @default none: the runner works unattended
    */
   readonly getSession?: () => Promise<string>
+  /**
+   * Seconds that a call is tried again for while the endpoint or the API is out of reach, 0 to 86,400: one that got no
+   * answer only if it may be made twice, by its method (RFC 9110 section 9.2.2) or an `Idempotency-Key`.
+   *
+   * @default 0: what is out of reach is an error at once
+   */
+  readonly retrySeconds?: number
   readonly onEvent?: (event: RunnerEvent) => void
+  /** From 0 to 1, for the pauses. @default Math.random */
+  readonly random?: () => number
   readonly clock?: Clock
   readonly fetch?: Fetch
 }
@@ -33,10 +43,15 @@ export type RunnerFetch = (url: string | URL, init?: RequestInit) => Promise<Res
  * the endpoint is out of reach goes on with the token it has until that ends; from then on calls fail. A request refused
  * with 401 is made once more with a new token, unless its body is a stream. Redirects are not followed.
  *
- * @throws RunnerError `runner_bad_option`; each call `foreign_origin`, `key_missing`, `token_refused`, `issuer_unavailable`
+ * @throws RunnerError `runner_bad_option`; each call `foreign_origin`, `key_missing`, `token_refused`,
+ * `issuer_unavailable`, `api_unavailable`; the reason of the call's own signal
  */
 export function runnerFetch(options: RunnerFetchOptions): RunnerFetch {
-  const { url, keys, scopes, getSession, onEvent = () => {}, clock = systemClock } = options
+  const { url, keys, scopes, getSession, onEvent = () => {}, clock = systemClock, random = Math.random } = options
+  const { retrySeconds = 0 } = options
+  if (!(retrySeconds >= 0 && retrySeconds <= 86_400)) {
+    throw new RunnerError('runner_bad_option', '"retrySeconds" must be 0 to 86400.')
+  }
   const fetch = options.fetch ?? globalThis.fetch
   const { origin } = checkUrl(options.api ?? checkUrl(url, 'url').href, 'api')
   let loading: Promise<DpopKey> | undefined
@@ -55,17 +70,28 @@ export function runnerFetch(options: RunnerFetchOptions): RunnerFetch {
     const headers = new Headers(init.headers)
     headers.set('authorization', `DPoP ${token}`)
     headers.set('dpop', proof)
-    return await fetch(target.href, { ...init, method, headers, redirect: 'manual' })
+    try {
+      return await fetch(target.href, { ...init, method, headers, redirect: 'manual' })
+    } catch (cause) {
+      init.signal?.throwIfAborted()
+      throw new RunnerError('api_unavailable', undefined, { cause })
+    }
   }
 
-  return async (to, init = {}) => {
-    const target = new URL(to, origin)
-    if (target.origin !== origin) throw new RunnerError('foreign_origin')
+  async function ask(target: URL, init: RequestInit): Promise<Response> {
     const token = await tokens.get()
     const response = await send(target, init, token)
     if (response.status !== 401 || init.body instanceof ReadableStream) return response
     await response.body?.cancel()
     tokens.drop(token)
     return await send(target, init, await tokens.get())
+  }
+
+  return async (to, init = {}) => {
+    const target = new URL(to, origin)
+    if (target.origin !== origin) throw new RunnerError('foreign_origin')
+    const untilMs = clock.monotonicMs() + retrySeconds * 1_000
+    const signal = init.signal ?? undefined
+    return await tryAgain(() => ask(target, init), mayRepeat(init), { clock, untilMs, random, signal })
   }
 }

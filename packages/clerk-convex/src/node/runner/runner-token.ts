@@ -12,8 +12,8 @@ const renewAfter = 0.75
 /** A token with less than this left is not sent: it would end on the way. */
 const leastLeftMs = 5_000
 
-/** Between two tries of a renewal that found no endpoint. */
-const retryAfterMs = 5_000
+/** Between two tries of a renewal that found no endpoint: twice as long after each, up to the most. */
+const retryAfterMs = { first: 5_000, most: 60_000 } as const
 
 const answerSchema = z.object({
   access_token: z.string().min(1).max(8_192),
@@ -60,6 +60,7 @@ export function runnerToken(options: RunnerTokenOptions): RunnerToken {
   let held: { readonly token: string; readonly renewAtMs: number; readonly endsAtMs: number } | undefined
   let renewing: Promise<string> | undefined
   let retryAtMs = Number.NEGATIVE_INFINITY
+  let waitMs: number = retryAfterMs.first
 
   async function grantOf(key: DpopKey): Promise<Record<string, string>> {
     if (getSession === undefined) {
@@ -86,6 +87,7 @@ export function runnerToken(options: RunnerTokenOptions): RunnerToken {
     const { data } = answerSchema.safeParse(outcome.body)
     if (data === undefined) throw new RunnerError('issuer_unavailable', 'The runner endpoint answered in another form.')
     const lifeMs = data.expires_in * 1000
+    waitMs = retryAfterMs.first
     held = { token: data.access_token, renewAtMs: askedAtMs + lifeMs * renewAfter, endsAtMs: askedAtMs + lifeMs }
     onEvent({ type: 'token_renewed', lifeSeconds: data.expires_in })
     return data.access_token
@@ -109,7 +111,8 @@ export function runnerToken(options: RunnerTokenOptions): RunnerToken {
       } catch (error) {
         if (!isRunnerError(error) || error.code !== 'issuer_unavailable') throw error
         const leftMs = before === undefined ? 0 : before.endsAtMs - clock.monotonicMs()
-        retryAtMs = clock.monotonicMs() + retryAfterMs
+        retryAtMs = clock.monotonicMs() + waitMs
+        waitMs = Math.min(waitMs * 2, retryAfterMs.most)
         onEvent({ type: 'renewal_failed', leftSeconds: Math.max(0, Math.floor(leftMs / 1000)) })
         if (before === undefined || held !== before || leftMs <= leastLeftMs) throw error
         return before.token

@@ -1,0 +1,72 @@
+import { httpRouter } from 'convex/server'
+import type { GenericId } from 'convex/values'
+import { internal } from './_generated/api.ts'
+import { runners } from './runners.ts'
+
+const http = httpRouter()
+http.route({ pathPrefix: '/runner/', method: 'POST', handler: runners.endpoints })
+
+const idOf = (request: Request): GenericId<'jobs'> =>
+  (new URL(request.url).searchParams.get('id') ?? '') as GenericId<'jobs'>
+
+const jobs = runners.action({
+  scopes: ['job:read'],
+  handler: async (ctx) => Response.json(await ctx.runQuery(internal.jobs.all, {})),
+})
+const take = runners.action({
+  scopes: ['job:run'],
+  handler: async (ctx, _principal, request) =>
+    Response.json(await ctx.runMutation(internal.jobs.take, { id: idOf(request) })),
+})
+const routes: readonly [path: string, method: 'GET' | 'POST', handler: typeof jobs][] = [
+  ['/jobs', 'GET', jobs],
+  ['/jobs', 'POST', jobs],
+  ['/jobs/take', 'POST', take],
+  [
+    '/jobs/later',
+    'POST',
+    runners.action({
+      scopes: ['job:run'],
+      handler: async (ctx, _principal, request) =>
+        Response.json(await ctx.runMutation(internal.jobs.finishLater, { id: idOf(request) })),
+    }),
+  ],
+  [
+    '/jobs/elsewhere',
+    'GET',
+    runners.action({
+      scopes: ['job:read'],
+      handler: async (ctx) => Response.json(await ctx.runQuery(internal.jobs.inWorkspace, { workspaceId: 'ws_2' })),
+    }),
+  ],
+  [
+    '/notes',
+    'POST',
+    runners.action({
+      scopes: ['job:run'],
+      handler: async (ctx) => Response.json(await ctx.runMutation(internal.jobs.write, { text: 'x' })),
+    }),
+  ],
+  ['/repo', 'POST', runners.action({ scopes: ['job:run', 'repo:push'], handler: () => Response.json('pushed') })],
+  [
+    '/whoami',
+    'GET',
+    runners.action({
+      scopes: [],
+      handler: (ctx, { subject, runner, organization, workspace }) =>
+        Response.json({ subject, runner: runner.name, organization, workspace, as: ctx.principal }),
+    }),
+  ],
+  [
+    '/broken',
+    'GET',
+    runners.action({
+      scopes: [],
+      handler: () => {
+        throw new Error('a fault of the job')
+      },
+    }),
+  ],
+]
+for (const [path, method, handler] of routes) http.route({ path, method, handler })
+export default http
