@@ -1,9 +1,12 @@
 import { createHmac } from 'node:crypto'
+import { httpRouter, makeFunctionReference } from 'convex/server'
+import { convexTest } from 'convex-test'
 import { describe, expect, it } from 'vitest'
 import { api } from './convex/_generated/api.ts'
-import { told } from './convex/auth.ts'
+import { auth, told } from './convex/auth.ts'
 import { signingSecret } from './convex/http.ts'
-import { type Caller, createWorld } from './convex-world.ts'
+import schema from './convex/schema.ts'
+import { type Caller, createWorld, modules } from './convex-world.ts'
 
 let deliveries = 0
 
@@ -13,11 +16,13 @@ interface Delivery {
   readonly at: number
   readonly id?: string
   readonly secret?: string
+  readonly instance?: string
 }
 
 /** As Svix sends it. */
-function deliver(t: Caller, { type, data, at, id = `msg_${deliveries++}`, secret = signingSecret }: Delivery) {
-  const body = JSON.stringify({ type, data, timestamp: at, object: 'event' })
+function deliver(t: Caller, delivery: Delivery) {
+  const { type, data, at, id = `msg_${deliveries++}`, secret = signingSecret, instance } = delivery
+  const body = JSON.stringify({ type, data, timestamp: at, object: 'event', instance_id: instance })
   const seconds = String(Math.floor(Date.now() / 1_000))
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64')
   const signature = createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')
@@ -79,6 +84,12 @@ describe('the webhook route', () => {
     expect(await list(world, 'ada')).toHaveLength(1)
     await deliver(world.t, { type: 'organization.deleted', data: { id: 'org_a' }, at: 3 })
     await expect(list(world, 'ada')).rejects.toThrow()
+    // Whatever is told of it afterwards: an id is never given twice.
+    await deliver(world.t, { type: 'organization.updated', data: { id: 'org_a' }, at: 4 })
+    await expect(list(world, 'ada')).rejects.toThrow()
+    await deliver(world.t, { type: 'user.deleted', data: { id: 'bob' }, at: 5 })
+    await deliver(world.t, { type: 'user.updated', data: { id: 'bob', banned: false }, at: 6 })
+    await expect(world.as('bob', 'org_b').query(makeFunctionReference<'query'>('projects:list'), {})).rejects.toThrow()
   })
 
   it('turns away what is not signed, and leaves alone what it does not know', async () => {
@@ -90,6 +101,19 @@ describe('the webhook route', () => {
     expect(told).toEqual([{ type: 'token_refused', route: 'webhook' }])
     expect((await deliver(world.t, { type: 'email.created', data: { id: 'ema_1' }, at: 1 })).status).toBe(204)
     expect(await world.t.run((ctx) => ctx.db.query('authWebhooks').collect())).toEqual([])
+  })
+
+  it('turns away events of another instance where one is named, and tells the phase that it is told', async () => {
+    const http = httpRouter()
+    const options = { signingSecrets: () => [signingSecret], instance: () => 'ins_ours' }
+    http.route({ path: '/auth/webhook', method: 'POST', handler: auth.webhookRoute(options) })
+    http.route({ path: '/auth/status', method: 'GET', handler: auth.statusRoute({ phase: () => 'canary' }) })
+    const t = convexTest({ schema, modules: { ...modules, './convex/http.ts': async () => ({ default: http }) } })
+    const user = { type: 'user.created', data: { id: 'u' }, at: 1 }
+    expect((await deliver(t, user)).status).toBe(400)
+    expect((await deliver(t, { ...user, instance: 'ins_theirs' })).status).toBe(400)
+    expect((await deliver(t, { ...user, instance: 'ins_ours' })).status).toBe(204)
+    expect(await (await t.fetch('/auth/status')).json()).toEqual({ state: 'signed-out', phase: 'canary' })
   })
 
   it('forgets ids that cannot come again', async () => {

@@ -38,9 +38,13 @@ export async function applyChange(
   }
 }
 
-/** Of two events of the same millisecond, the one that takes away wins. */
-function isLate(row: { readonly changedAt: number } | null, change: Change & { readonly state: string }): boolean {
+/** Of two events of the same millisecond, the one that takes away wins; what was deleted never comes back under its id. */
+function isLate(
+  row: { readonly changedAt: number; readonly state: string } | null,
+  change: Change & { readonly state: string },
+): boolean {
   if (row === null) return false
+  if (row.state === 'deleted') return true
   return change.happenedAt < row.changedAt || (change.happenedAt === row.changedAt && change.state === 'active')
 }
 

@@ -21,6 +21,7 @@ import { type AuthOptions, type Roles, readOptions, type TenantRules } from './o
 import {
   type CurrentUser,
   type RouteOptions,
+  type StatusRouteOptions,
   statusRoute,
   userRoute,
   type WebhookRouteOptions,
@@ -51,7 +52,7 @@ export interface Auth<
   > {
   readonly functions: AuthFunctions
   /** `GET /auth/status`; register it for `OPTIONS` too where pages of other origins ask. */
-  statusRoute(options?: RouteOptions): PublicHttpAction
+  statusRoute(options?: StatusRouteOptions): PublicHttpAction
   /** `GET /auth/user`. */
   userRoute(options?: RouteOptions): PublicHttpAction
   /** `POST /auth/webhook`: Clerk's users, organisations, memberships and sessions. */

@@ -27,7 +27,7 @@ export {
   type RunnerHold,
   type UserPrincipal,
 } from './principal.ts'
-export type { CurrentUser, RouteOptions, WebhookRouteOptions } from './routes.ts'
+export type { CurrentUser, RouteOptions, StatusRouteOptions, WebhookRouteOptions } from './routes.ts'
 export type { CallAsRunner, OrgFunction, RunnerAction } from './runner/action.ts'
 export type {
   RunnerActionDefinition,

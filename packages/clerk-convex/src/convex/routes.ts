@@ -32,19 +32,29 @@ export interface RouteOptions {
   readonly origins?: readonly string[]
 }
 
+export interface StatusRouteOptions extends RouteOptions {
+  /** How far the cut-over from another issuer is. @default 'sealed': Clerk alone */
+  readonly phase?: () => string
+}
+
 export interface WebhookRouteOptions {
   /** `whsec_…` of the endpoint, read when a delivery comes; several while one replaces the other. */
   readonly signingSecrets: () => readonly string[]
+  /** `ins_…`: events of another instance are refused, were they signed with a secret of this endpoint. @default any */
+  readonly instance?: () => string
 }
 
 type HttpContext = GenericActionCtx<GenericDataModel>
 
 /** Never a 401: a page asks it to learn whether anybody is signed in. */
-export function statusRoute(setting: Setting, { origins = [] }: RouteOptions): PublicHttpAction {
+export function statusRoute(
+  setting: Setting,
+  { origins = [], phase = () => 'sealed' }: StatusRouteOptions,
+): PublicHttpAction {
   return httpActionGeneric(async (ctx, request) =>
     answer(request, origins, async () => {
       const current = await whoCalls(ctx, request, setting, 'status')
-      if (current === null) return { status: 200, body: { state: 'signed-out', phase: 'sealed' } }
+      if (current === null) return { status: 200, body: { state: 'signed-out', phase: phase() } }
       const { user, provider, organization: org, role } = current
       return {
         status: 200,
@@ -55,7 +65,7 @@ export function statusRoute(setting: Setting, { origins = [] }: RouteOptions): P
           ...(org === undefined ? {} : { org }),
           ...(role === undefined ? {} : { role }),
           ...expiry(request),
-          phase: 'sealed',
+          phase: phase(),
         },
       }
     }),
@@ -72,13 +82,17 @@ export function userRoute(setting: Setting, { origins = [] }: RouteOptions): Pub
 }
 
 /** Verified here; whether it was seen before, and whether it is late, is decided in the transaction that applies it. */
-export function webhookRoute(setting: Setting, { signingSecrets }: WebhookRouteOptions): PublicHttpAction {
+export function webhookRoute(setting: Setting, { signingSecrets, instance }: WebhookRouteOptions): PublicHttpAction {
   const receive = makeFunctionReference<'mutation', { svixId: string; change: Change }>(
     `${setting.module}:receiveWebhook`,
   )
   const ledger: WebhookLedger = { begin: async () => 'new', forget: async () => {} }
   return httpActionGeneric(async (ctx, request) => {
-    const webhooks = clerkWebhooks({ signingSecrets: signingSecrets(), ledger })
+    const webhooks = clerkWebhooks({
+      signingSecrets: signingSecrets(),
+      ledger,
+      ...(instance === undefined ? {} : { instance: instance() }),
+    })
     const response = await webhooks.respond(request, async (event) => {
       const happenedAt: unknown = Reflect.get(event, 'timestamp')
       const change = readChange(event.type, { ...event.data }, typeof happenedAt === 'number' ? happenedAt : 0)
