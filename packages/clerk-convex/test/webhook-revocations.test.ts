@@ -56,10 +56,13 @@ it('a change of role ends what was before it, in that organisation alone', async
   expect(await code(token(2))).toBe('revoked')
 })
 
-it('a user who is banned, locked or deleted is out; one who changed their name is not', async () => {
+it('a user who is banned or deleted is out; one who changed their name, or was locked, is not', async () => {
   const { userId, token, tell, code, later } = await revocationWorld()
   const held = token()
   await tell({ type: 'user.updated', data: { id: userId, banned: false, locked: false } })
+  expect(await code(held)).toBe('admitted')
+  // Anybody who guesses at a password can have an account locked.
+  await tell({ type: 'user.updated', data: { id: userId, banned: false, locked: true }, happenedAtMs: later(1) * 1000 })
   expect(await code(held)).toBe('admitted')
   await tell({ type: 'user.updated', data: { id: userId, banned: true, locked: false }, happenedAtMs: later(1) * 1000 })
   expect(await code(held)).toBe('revoked')
@@ -102,4 +105,14 @@ it('entries go when no token of theirs can live, and are bounded', async () => {
   for (let at = 0; at < 100_000; at++) note(`sess_many_${at}`)
   expect([isRevoked('sess_3'), isRevoked('sess_many_99999')]).toEqual([false, true])
   expect(() => webhookRevocations({ maxLifeSeconds: 5 })).toThrow(expect.objectContaining({ code: 'bad_option' }))
+})
+
+it('an event without a time ends what there is by now, and takes nothing back', async () => {
+  const { userId, revocations, later, token, code } = await revocationWorld()
+  const note = (type: string, data: object) => revocations.note({ type, data: { id: userId, ...data } } as never)
+  note('user.updated', { banned: true })
+  expect(await code(token())).toBe('revoked')
+  note('user.deleted', {})
+  note('user.updated', { banned: true })
+  expect(revocations.isRevoked({ subject: userId, issuedAt: later(600) } as never)).toBe(true)
 })

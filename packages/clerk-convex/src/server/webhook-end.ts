@@ -13,7 +13,8 @@ export function endOf({ type, data, timestamp }: WebhookEvent): number | undefin
     case 'organization.deleted':
       return Number.POSITIVE_INFINITY
     case 'user.updated':
-      return data.banned || data.locked ? Math.floor(timestamp / 1000) : undefined
+      // Not `locked`: whoever guesses at a password can bring that about, and Clerk's sessions stay good.
+      return data.banned ? Math.floor(timestamp / 1000) : undefined
     case 'organizationMembership.updated':
     case 'organizationMembership.deleted':
       return Math.floor(timestamp / 1000)

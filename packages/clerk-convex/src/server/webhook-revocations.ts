@@ -79,7 +79,9 @@ export function webhookRevocations(options: WebhookRevocationOptions = {}): Webh
       const before = revoked.get(key)?.until ?? 0
       revoked.delete(key)
       // A minute more than any token lives, for clocks that differ.
-      revoked.set(key, { until: Math.max(until, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
+      // An event that was not checked by `clerkWebhooks` may have no time: it ends what there is by now.
+      const known = Number.isNaN(until) ? Math.ceil(clock.now()) : until
+      revoked.set(key, { until: Math.max(known, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
       for (const call of calls) call()
     },
   }
