@@ -85,15 +85,27 @@ describe("Convex's check of a token", () => {
     const token = await mint(alg, claims, header, signer === undefined ? '' : 'foreign ')
     const outcome = await convexIdentity(token, config(provider), { fetch, now: () => now })
     if (fault !== undefined) return expect(outcome).toEqual({ fault })
-    const named = { issuer, subject: 'user_1', tokenIdentifier: `${issuer}|user_1` }
-    expect(outcome).toMatchObject({ identity: { ...named, ...identity } })
-    if ('identity' in outcome) expect(Object.keys(outcome.identity).length).toBe(3 + Object.keys(identity ?? {}).length)
+    const named = { issuer, subject: 'user_1', tokenIdentifier: `${claims.iss ?? issuer}|user_1` }
+    expect(outcome).toEqual({ identity: { ...named, ...identity }, expiresAt: claims.exp ?? good.exp })
   })
 
   it('says no to what is no token', async () => {
     for (const token of ['', 'a.b', 'a.b.c', 'x'.repeat(10_000)]) {
       expect(await convexIdentity(token, config('oidc'), { fetch, now: () => now })).toEqual({ fault: 'malformed' })
     }
+  })
+
+  it.each([
+    ['application/json', true],
+    ['application/jwk-set+json', true],
+    ['Application/JSON; charset=utf-8', true],
+    ['application/json; charset=latin1', false],
+    ['text/plain', false],
+    ['', false],
+  ])('takes a key set by URL that is sent as %j: %s', async (type, isTaken) => {
+    const asText = async () => new Response(JSON.stringify(jwks), { headers: { 'content-type': type } })
+    const outcome = await convexIdentity(await mint('RS256'), config('custom-RS256'), { fetch: asText, now: () => now })
+    expect('identity' in outcome).toBe(isTaken)
   })
 
   it('asks the first provider that fits and no other', async () => {

@@ -8,7 +8,7 @@ import {
   type JWTPayload,
   jwtVerify,
 } from 'jose'
-import { type ProviderKeys, providerKeys, withScheme } from './provider-keys.ts'
+import { comparable, type ProviderKeys, providerKeys } from './provider-keys.ts'
 
 /** What Convex says no to. Its own messages are not part of the model. */
 export type ConvexTokenFault =
@@ -82,7 +82,7 @@ async function checkToken(
   const isComplete = typeof payload.sub === 'string' && typeof payload.exp === 'number'
   if (!isComplete || (isOidc ? typeof payload.iat !== 'number' : header.kid === undefined))
     return { fault: 'missing_claim' }
-  const set = await keys.of(provider)
+  const set = await keys.of(provider, payload.iss ?? '')
   if (set === undefined) return { fault: 'keys_unavailable' }
   const fault = await verify(token, set, algorithms, isOidc, now)
   if (fault !== undefined) return { fault }
@@ -91,9 +91,10 @@ async function checkToken(
 }
 
 function fits(provider: AuthProvider, issuer: string | undefined, audiences: readonly string[]): boolean {
-  if ('domain' in provider) return withScheme(provider.domain) === issuer && audiences.includes(provider.applicationID)
   const { applicationID } = provider
-  return provider.issuer === issuer && (applicationID === undefined || audiences.includes(applicationID))
+  const own = 'domain' in provider ? provider.domain : provider.issuer
+  if (typeof issuer !== 'string' || comparable(own) !== comparable(issuer)) return false
+  return applicationID === undefined || audiences.includes(applicationID)
 }
 
 async function verify(

@@ -3,21 +3,25 @@ import type { JSONWebKeySet } from 'jose'
 
 /** The keys of each provider, kept for as long as their answers allow. */
 export interface ProviderKeys {
-  /** Undefined when they cannot be had. */
-  of(provider: AuthProvider): Promise<JSONWebKeySet | undefined>
+  /**
+   * Undefined when they cannot be had.
+   *
+   * @param issuer of the token, which fits the provider's
+   */
+  of(provider: AuthProvider, issuer: string): Promise<JSONWebKeySet | undefined>
 }
 
 export function providerKeys(fetch: typeof globalThis.fetch, now: () => number): ProviderKeys {
   const cache = new Map<string, { readonly until: number; readonly body: unknown }>()
 
   /** Kept by `Cache-Control` only: an answer without `max-age` is asked for again each time. */
-  const read = async (url: string): Promise<unknown> => {
+  const read = async (url: string, isKeySet = false): Promise<unknown> => {
     const kept = cache.get(url)
     if (kept !== undefined && now() < kept.until) return kept.body
     try {
       // A data URI holds its own answer: nobody is asked, and no outage stops it.
       const response = await (url.startsWith('data:') ? globalThis.fetch(url) : fetch(url))
-      if (!response.ok) return undefined
+      if (response.status !== 200 || (isKeySet && !isJson(response))) return undefined
       const body: unknown = await response.json()
       const maxAge = Number(/(?:^|[\s,])max-age=(\d+)/.exec(response.headers.get('cache-control') ?? '')?.[1] ?? 0)
       cache.set(url, { until: now() + maxAge, body })
@@ -29,9 +33,8 @@ export function providerKeys(fetch: typeof globalThis.fetch, now: () => number):
   }
 
   return {
-    async of(provider) {
-      if (!('domain' in provider)) return asKeySet(await read(provider.jwks))
-      const issuer = withScheme(provider.domain)
+    async of(provider, issuer) {
+      if (!('domain' in provider)) return asKeySet(await read(provider.jwks, !provider.jwks.startsWith('data:')))
       const discovery = await read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
       const url = member(discovery, 'jwks_uri')
       if (member(discovery, 'issuer') !== issuer || typeof url !== 'string') return undefined
@@ -40,9 +43,16 @@ export function providerKeys(fetch: typeof globalThis.fetch, now: () => number):
   }
 }
 
-/** A domain may be given without its scheme. */
-export function withScheme(domain: string): string {
-  return /^https?:\/\//.test(domain) ? domain : `https://${domain}`
+/** The types that the key set of a custom JWT may have; what a discovery document is sent as, nobody asks. */
+function isJson({ headers }: Response): boolean {
+  const [, type = '', charset = 'utf-8'] =
+    /^\s*([^;\s]+)\s*(?:;\s*charset="?([^";\s]+)"?)?\s*$/i.exec(headers.get('content-type') ?? '') ?? []
+  return ['application/json', 'application/jwk-set+json'].includes(type.toLowerCase()) && charset === 'utf-8'
+}
+
+/** Issuers are compared so: a scheme may be left out, and slashes at the end do not count. */
+export function comparable(issuer: string): string {
+  return (/^https?:\/\//.test(issuer) ? issuer : `https://${issuer}`).replace(/\/+$/, '')
 }
 
 function asKeySet(value: unknown): JSONWebKeySet | undefined {
