@@ -45,5 +45,21 @@ export function testClock(): TestClock {
   }
 }
 
-/** Long enough for a request over loopback that is on its way. */
-export const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+const unanswered = new Set<Promise<unknown>>()
+const real = globalThis.fetch
+globalThis.fetch = async (...asked) => {
+  const response = real(...asked)
+  const whole = response.then((one) => one.clone().arrayBuffer()).catch(() => undefined)
+  unanswered.add(whole)
+  void whole.then(() => unanswered.delete(whole))
+  return await response
+}
+
+/** Once no request of this process is on its way, and what its answer brings about has had its turn. */
+export async function settled(): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 4))
+    if (unanswered.size > 0) quiet = -1
+    await Promise.all(unanswered)
+  }
+}

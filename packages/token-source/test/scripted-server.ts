@@ -17,9 +17,11 @@ export interface ScriptedServer {
   readonly paths: readonly string[]
   reply: Reply
   metadata: (issuer: string) => { status?: number; body: unknown }
-  /** Nobody listens until `open`. */
-  shut(): Promise<void>
-  open(): Promise<void>
+  /** Nobody is answered until `open`, and every connection ends. */
+  shut(): void
+  open(): void
+  /** Connections that were ended without a word. */
+  readonly refused: number
   close(): Promise<void>
 }
 
@@ -51,7 +53,8 @@ export async function scriptedServer(
 ): Promise<ScriptedServer> {
   const asked: Asked[] = []
   const paths: string[] = []
-  let port = 0
+  let isShut = false
+  let refused = 0
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     paths.push(request.url ?? '')
     if (request.method === 'GET') {
@@ -67,33 +70,40 @@ export async function scriptedServer(
       asked.length,
     )
   }
-  const make = () => createServer((request, response) => void answer(request, response).catch(() => response.destroy()))
-  let listening = make()
+  const listening = createServer((request, response) => {
+    void answer(request, response).catch(() => response.destroy())
+  })
+  // It keeps its port, which nobody else may have meanwhile.
+  listening.on('connection', (socket) => {
+    if (!isShut) return
+    refused += 1
+    socket.destroy()
+  })
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  const { port } = listening.address() as AddressInfo
   const server: ScriptedServer = {
-    get issuer() {
-      return `http://127.0.0.1:${port}`
-    },
+    issuer: `http://127.0.0.1:${port}`,
     asked,
     paths,
+    get refused() {
+      return refused
+    },
     reply,
     metadata: (issuer) => ({ body: { issuer, token_endpoint: `${issuer}/oauth/token`, response_types_supported: [] } }),
-    async shut() {
+    shut() {
+      isShut = true
+      listening.closeAllConnections()
+    },
+    open() {
+      isShut = false
+    },
+    async close() {
       listening.closeAllConnections()
       listening.close()
       await once(listening, 'close')
     },
-    async open() {
-      listening = make().listen(port, '127.0.0.1')
-      await once(listening, 'listening')
-      const address = listening.address() as AddressInfo
-      port = address.port
-    },
-    async close() {
-      if (!listening.listening) return
-      await server.shut()
-    },
   }
-  await server.open()
   open.push(server)
   return server
 }
