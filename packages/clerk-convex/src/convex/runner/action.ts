@@ -10,7 +10,7 @@ export type OrgFunction<Of extends Kind> = FunctionReference<Of, 'internal', { p
 /** Calls a function in the runner's name: who calls is filled in, and cannot be another. */
 export type CallAsRunner<Of extends Kind> = <Called extends OrgFunction<Of>>(
   called: Called,
-  args: Omit<FunctionArgs<Called>, 'principal'>,
+  args: Omit<FunctionArgs<Called>, 'principal'> & { readonly principal?: never },
 ) => Promise<Exclude<FunctionReturnType<Called>, Denied>>
 
 /**
