@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
+import { anyApi, defineSchema, httpRouter } from 'convex/server'
 import { expect, it } from 'vitest'
+import { authTables, defineAuth, runnerTables } from '../src/convex/index.ts'
 import * as node from '../src/node/runner/index.ts'
 import * as runner from '../src/runner/index.ts'
+import { clerkVerifier } from '../src/server/index.ts'
 import { runnerWorld, temporaryFolder, until } from './runner-world.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const [, section = ''] = readme.split('## Local runners\n')
-const [runnerSide = '', , serverSide = ''] = [...section.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code)
+const [runnerSide = '', convexSide = '', serverSide = ''] = [...section.matchAll(/```ts\n(.*?)```/gs)].map(
+  ([, code = '']) => code,
+)
 
 function run(code: string, names: Record<string, unknown>, result: string): Promise<unknown> {
-  const body = stripTypeScriptTypes(code.replaceAll(/^import .*$/gm, ''))
+  const body = stripTypeScriptTypes(code.replaceAll(/^import .*$/gm, '').replaceAll(/^export /gm, ''))
   return new Function(...Object.keys(names), `return (async () => { ${body}\nreturn ${result} })()`)(
     ...Object.values(names),
   )
@@ -38,6 +43,25 @@ it('shows a runner that is paired and works', async () => {
   await world.runners.approve(world.ada, userCode, 'ws_1')
   await world.clock.pass(5)
   expect(await works).toBe(200)
+})
+
+it('shows runners of a Convex app', async () => {
+  const schema = defineSchema({ ...authTables, ...runnerTables })
+  const roles = { admin: ['run:start', 'runner:pair', 'runner:end'] } as const
+  const issuer = 'https://clerk.example.com'
+  const auth = defineAuth({ schema, tenants: {}, roles, identities: { clerkIssuer: issuer } })
+  const http = httpRouter()
+  const names = { auth, clerkVerifier, issuer, http, internal: anyApi, process: { env: {} } }
+  expect(await run(convexSide, names, 'Object.keys(runners.functions)')).toEqual([
+    'step',
+    'lookUp',
+    'approve',
+    'deny',
+    'list',
+    'endTokens',
+    'revoke',
+  ])
+  expect(http.getRoutes().map(([path, method]) => `${method} ${path}`)).toEqual(['POST /jobs/take', 'POST /runner/*'])
 })
 
 it('shows the other side', async () => {
