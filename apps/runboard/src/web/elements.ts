@@ -1,0 +1,44 @@
+/** The element of the page with this id. */
+export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
+  const found = document.getElementById(id)
+  if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} "${id}".`)
+  return found
+}
+
+/** A new element with a class and a text; text is never taken for markup. */
+export function make<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  className: string,
+  text = '',
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag)
+  element.className = className
+  element.textContent = text
+  return element
+}
+
+/** A button that calls back once at a time, and says for screen readers what it is about. */
+export function button(text: string, about: string, call: () => Promise<void>): HTMLButtonElement {
+  const made = make('button', 'quiet', text)
+  made.type = 'button'
+  made.setAttribute('aria-label', `${text} ${about}`)
+  made.addEventListener('click', () => void busy(made, call))
+  return made
+}
+
+/** Calls once at a time. Not `disabled`: that would throw the focus away. */
+export async function busy(one: HTMLElement, call: () => Promise<void>): Promise<void> {
+  if (one.ariaDisabled === 'true') return
+  one.ariaDisabled = 'true'
+  try {
+    await call()
+  } finally {
+    one.ariaDisabled = null
+  }
+}
+
+/** The choices of a select; what was chosen stays so if it is still there. */
+export function choices(select: HTMLSelectElement, options: readonly { value: string; text: string }[]): void {
+  const chosen = select.value
+  select.replaceChildren(...options.map(({ value, text }) => new Option(text, value, false, value === chosen)))
+}
