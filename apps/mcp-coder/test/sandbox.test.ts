@@ -188,11 +188,11 @@ const limited: [what: string, limits: Partial<CommandLimits>, script: string, re
   ['output', { outputBytes: 1_000 }, 'while :; do echo word; done', 'output_limit'],
   ['output on both streams', { outputBytes: 1_000 }, 'while :; do echo w; echo w >&2; done', 'output_limit'],
   // Little enough that the kernel gives it: more than eight times the limit it refuses by itself.
-  ['memory', { memoryBytes: 30_000_000, timeMs: 15_000 }, `perl -e '$x = "x" x 60_000_000; sleep 20'`, 'memory_limit'],
+  ['memory', { memoryBytes: 30_000_000, timeMs: 60_000 }, `perl -e '$x = "x" x 60_000_000; sleep 90'`, 'memory_limit'],
   [
     'memory of all processes together',
-    { memoryBytes: 60_000_000, timeMs: 15_000 },
-    `for i in 1 2 3 4; do perl -e '$x = "x" x 25_000_000; sleep 20' & done; wait`,
+    { memoryBytes: 60_000_000, timeMs: 60_000 },
+    `for i in 1 2 3 4; do perl -e '$x = "x" x 25_000_000; sleep 90' & done; wait`,
     'memory_limit',
   ],
 ]
@@ -206,14 +206,14 @@ describe('a limit on a command', () => {
 
   it('refuses one process eight times its memory before it has it', async () => {
     const script = `perl -e '$x = "x" x 300_000_000; sleep 20'`
-    const result = await shell(script, { memoryBytes: 30_000_000, timeMs: 15_000 })
+    const result = await shell(script, { memoryBytes: 30_000_000, timeMs: 60_000 })
     expect(result).toMatchObject({ reason: 'exited', stderr: expect.stringMatching(/out of memory/i) })
   })
 
   // Two hundred and no more: a bomb without a bound would be one for the machine under test where the limit fails.
   it('holds what forks without end', async () => {
     const mark = marked()
-    const limits = { processes: 20, timeMs: 3_000 }
+    const limits = { processes: 20, timeMs: 60_000 }
     const script = `i=0; while [ $i -lt 200 ]; do sleep ${mark} & i=$((i + 1)); echo $i; done; wait`
     const { reason, stdout, stderr } = await shell(script, limits)
     // The kernel refuses more of them; too many that are seen are ended.
