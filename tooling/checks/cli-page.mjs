@@ -32,18 +32,20 @@ export async function renderCli(page, help) {
 }
 
 /**
- * Commands that do something, in the order of the help: those with commands below them are only a heading.
+ * Commands that do something, in the order of the help: those with commands below them are only a heading, unless their
+ * usage does without one.
  * @param {readonly string[]} words
  * @param {Help} help
  * @returns {Promise<(readonly string[])[]>}
  */
 async function commandsBelow(words, help) {
-  const [, list = ''] = (await help(words)).split(/^Commands:$/m)
+  const text = await help(words)
+  const [, list = ''] = text.split(/^Commands:$/m)
   const names = [...(list.split(/^\S/m)[0] ?? '').matchAll(/^ {2}(\w\S*)/gm)]
     .map(([, name]) => name ?? '')
     .filter((name) => name !== 'help')
   if (names.length === 0) return [words]
-  const below = []
+  const below = /^Usage: .*\[options\]$/m.test(text) ? [words] : []
   for (const name of names) below.push(...(await commandsBelow([...words, name], help)))
   return below
 }

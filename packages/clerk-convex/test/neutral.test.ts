@@ -31,6 +31,7 @@ describe('without Node', () => {
   it.each([
     ['.', 'index.ts', 8],
     ['./auth-config', 'auth-config/index.ts', 8],
+    ['./environment', 'environment/index.ts', 8],
   ])('%s has no import at all and stays small', async (_entry, file, mostKiB) => {
     const { code, builtins } = await bundled(file)
     expect(builtins).toEqual([])

@@ -51,3 +51,16 @@ describe('the page of the command line', () => {
     await expect(renderCli(page, grown)).resolves.not.toBe(page)
   })
 })
+
+it('shows a command that does something by itself and has commands below it', async () => {
+  const own: Record<string, string> = {
+    '': 'Usage: countersign\n\nCommands:\n  doctor  looks\n',
+    doctor: 'Usage: countersign doctor [options]\n\nCommands:\n  clerk   looks there\n',
+    'doctor clerk': 'Usage: countersign doctor clerk [options]\n',
+  }
+  const text = await renderCli('# Command line\n', async (words) => own[words.join(' ')] ?? '')
+  expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
+    '`countersign doctor`',
+    '`countersign doctor clerk`',
+  ])
+})

@@ -6,12 +6,11 @@ import { count } from '../count.ts'
 import { checkAddress } from '../doctor/check-address.ts'
 import { checkFiles } from '../doctor/check-files.ts'
 import { checkKeys } from '../doctor/check-keys.ts'
-import { error, type Finding, type Level, ok } from '../doctor/finding.ts'
+import { error, type Finding, ok } from '../doctor/finding.ts'
+import { report } from '../doctor/report.ts'
 import { type ExitCode, readFailure } from '../failure.ts'
-import type { Tone } from '../table.ts'
 import { examples } from '../usage.ts'
-
-const tones: Readonly<Record<Level, Tone>> = { ok: 'good', warning: 'warning', error: 'bad' }
+import { addDoctorClerk } from './doctor-clerk.ts'
 
 /** A failure as a finding: what a command would have said of it. */
 function failed(check: Finding['check'], thrown: unknown, where: string): Finding {
@@ -91,34 +90,19 @@ async function examine(context: CommandContext): Promise<Finding[]> {
 }
 
 async function doctor(context: CommandContext): Promise<ExitCode> {
-  const findings = await examine(context)
-  const howMany = (level: Level): number => findings.filter((finding) => finding.level === level).length
-  const errors = howMany('error')
-  context.out.result({ ok: errors === 0, findings }, (page) => {
-    page.table(
-      ['check', 'result', 'what', 'where'],
-      findings.map(({ check, level, what, where }) => [check, { text: level, tone: tones[level] }, what, where]),
-      '',
-    )
-    for (const { level, what, remedy } of findings) {
-      if (remedy === null) continue
-      page.line('')
-      page.line(`${level}: ${what}`, tones[level])
-      page.line(`  ${remedy}`)
-    }
-    page.line('')
-    page.line(`${count(errors, 'error')}, ${count(howMany('warning'), 'warning')}`)
-  })
-  return errors === 0 ? 0 : 1
+  return report(context, await examine(context))
 }
 
 export function addDoctor(program: Command, bind: Bind): void {
   const command = program
     .command('doctor')
+    .usage('[options]')
     .description('Checks configuration, files, keys, store, consumers, address and clock; says what to do.')
   examples(command, [
     ['countersign doctor', 'a report; exit code 1 when something must be put right'],
     ['countersign doctor --json', 'the findings for programs'],
+    ['countersign doctor clerk --stage prod', 'the settings of Clerk and Convex instead'],
   ])
   command.action(bind(doctor))
+  addDoctorClerk(command, bind)
 }

@@ -11,6 +11,9 @@ export interface Finding {
     | 'consumers'
     | 'address'
     | 'clock'
+    | 'settings'
+    | 'instance'
+    | 'auth.config'
   readonly level: Level
   readonly what: string
   /** A file, a setting or an address. */

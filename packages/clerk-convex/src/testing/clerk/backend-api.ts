@@ -31,6 +31,11 @@ const templates: Readonly<Record<string, string>> = { convex: 'convex' }
 export function backendApi(parts: BackendParts): (request: ApiRequest) => unknown {
   const routes: readonly Route[] = [
     ['GET', /^\/v1\/jwks$/, () => parts.jwks()],
+    [
+      'GET',
+      /^\/v1\/instance$/,
+      () => ({ object: 'instance', id: 'ins_1', environment_type: 'development', allowed_origins: null }),
+    ],
     ...userRoutes(parts),
     ...organizationRoutes(parts),
     ...sessionRoutes(parts),
