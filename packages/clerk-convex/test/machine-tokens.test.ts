@@ -190,6 +190,85 @@ describe('opaque tokens', () => {
     expect(await verdict(verifier, secret)).toBe('expired')
   })
 
+  const answer = {
+    id: 'tok_1',
+    subject: 'mch_1',
+    scopes: [],
+    claims: forUs,
+    revoked: false,
+    expired: false,
+    expiration: null,
+    createdAt: 1_700_000_000_000,
+  }
+  const answering = (said: object, rememberSeconds = 10) => {
+    const clock = testClock()
+    const verify = async () => said
+    const client = { m2m: { verify }, apiKeys: { verify } } as never
+    const machines = { kinds, client, audience: 'agent-api', rememberSeconds }
+    const verifier = clerkVerifier({
+      issuer: 'https://clerk.example.com',
+      authorizedParties: ['https://a.example'],
+      keys: world.clerk.jwks,
+      machines,
+      clock,
+    })
+    return { clock, verifier }
+  }
+
+  it.each([
+    ['is good', {}, 'accepted'],
+    ['was revoked', { revoked: true }, 'revoked'],
+    ['has expired, as Clerk says', { expired: true }, 'expired'],
+    ['has expired, as its time says', { expiration: 1_799_999_999_999 }, 'expired'],
+    ['is of a user', { subject: 'user_1' }, 'wrong_type'],
+    ['is of a session', { subject: 'sess_1' }, 'wrong_type'],
+    ['is for another service', { claims: { aud: 'billing' } }, 'wrong_audience'],
+    ['is for several', { claims: { aud: ['billing', 'agent-api'] } }, 'accepted'],
+    ['has a scope of two', { scopes: ['a b'] }, 'bad_claims'],
+    ['has a scope with a quotation mark', { scopes: ['a"'] }, 'bad_claims'],
+    ['has no id', { id: undefined }, 'keys_unavailable'],
+    ['says nothing of its revocation', { revoked: undefined }, 'keys_unavailable'],
+  ])('of a machine of which Clerk says that it %s: %o is %s', async (_what, said, code) => {
+    const { verifier } = answering({ ...answer, ...said })
+    expect(await verdict(verifier, 'mt_any')).toBe(code)
+  })
+
+  it.each([
+    ['user_1', 'accepted'],
+    ['org_1', 'accepted'],
+    ['mch_1', 'wrong_type'],
+    ['', 'keys_unavailable'],
+  ])('as API keys of %j are %s', async (subject, code) => {
+    const { verifier } = answering({ ...answer, subject })
+    expect(await verdict(verifier, 'ak_any')).toBe(code)
+  })
+
+  it.each([
+    [10, 10],
+    [0, 1],
+  ])('whose answer holds for %i s speak for nobody after that', async (rememberSeconds, lifeSeconds) => {
+    const { clock, verifier } = answering(answer, rememberSeconds)
+    const principal = await verifier.verify('mt_any')
+    expect(principal).toMatchObject({ expiresAt: clock.now() + lifeSeconds, issuedAt: 1_700_000_000 })
+  })
+
+  it('that were revoked are strangers from then on', async () => {
+    const clock = testClock()
+    const own = await clerkWorld({ clock })
+    const { clerk, client, userId } = own
+    const verifier = verifierOf(own)
+    const { id, secret = '' } = await client.apiKeys.create({ name: 'ci', subject: userId })
+    expect(await verdict(verifier, secret)).toBe('accepted')
+    await client.apiKeys.revoke({ apiKeyId: id })
+    await clock.pass(10)
+    expect(await verdict(verifier, secret)).toBe('revoked')
+    await clock.pass(10)
+    clerk.setOutage({ slowMs: 50 })
+    const flood = Array.from({ length: 12 }, (_, at) => verdict(verifier, `ak_slow${at}`))
+    expect(await verdict(verifier, secret)).toBe('keys_unavailable')
+    expect(new Set(await Promise.all(flood))).toEqual(new Set(['bad_signature']))
+  })
+
   it('that Clerk does not know are asked about once', async () => {
     const own = await clerkWorld()
     const verifier = verifierOf(own)
@@ -278,6 +357,20 @@ describe('opaque tokens', () => {
     const known = verdict(verifier, secret)
     expect(await known).toBe('accepted')
     expect((await Promise.all(flood)).filter((one) => one === 'keys_unavailable')).toHaveLength(18)
+  })
+
+  it('that were good are not asked about beyond 16 at once', async () => {
+    const clock = testClock()
+    const own = await clerkWorld({ clock })
+    const { clerk, client, userId } = own
+    const verifier = verifierOf(own)
+    const made = Array.from({ length: 20 }, () => client.apiKeys.create({ name: 'ci', subject: userId }))
+    const secrets = (await Promise.all(made)).map(({ secret = '' }) => secret)
+    for (const secret of secrets) expect(await verdict(verifier, secret)).toBe('accepted')
+    await clock.pass(10)
+    clerk.setOutage({ slowMs: 50 })
+    const verdicts = await Promise.all(secrets.map((secret) => verdict(verifier, secret)))
+    expect(verdicts.filter((one) => one === 'keys_unavailable')).toHaveLength(4)
   })
 
   it('are not asked about beyond 16 at once, nor beyond 12 that were never good', async () => {
