@@ -157,6 +157,8 @@ describe('refused as bad_webhook', () => {
     ['a GET', () => new Request(url, { headers: delivery().headers })],
     ['without a body', () => new Request(url, { method: 'POST', headers: delivery().headers })],
     ['300,000 bytes', () => changed({}, 'a'.repeat(300_000))],
+    ['300,000 bytes, signed', () => delivery({ data: { id: 'user_1', more: 'a'.repeat(300_000) } })],
+    ['a PUT, signed', () => new Request(delivery(), { method: 'PUT' })],
   ]
   it.each(rows)('%s', async (_why, request) => {
     let handled = false
@@ -165,6 +167,20 @@ describe('refused as bad_webhook', () => {
     })
     await expect(receiving).rejects.toMatchObject({ name: 'AuthError', code: 'bad_webhook' })
     expect(handled).toBe(false)
+  })
+
+  it('a body without end, of which no more is read than it may have', async () => {
+    let read = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read += 65_536
+        controller.enqueue(new Uint8Array(65_536))
+        if (read >= 16_777_216) controller.close()
+      },
+    })
+    const request = new Request(url, { method: 'POST', headers: delivery().headers, body, duplex: 'half' } as never)
+    await expect(hooks().receive(request, () => {})).rejects.toMatchObject({ code: 'bad_webhook' })
+    expect(read).toBeLessThan(1_048_576)
   })
 
   it('a body that is not UTF-8', async () => {
