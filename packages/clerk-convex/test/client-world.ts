@@ -28,15 +28,36 @@ export interface PageClerk extends ClerkSource {
   tell(state: Partial<ClerkSessionState>): void
   /** Tokens that were asked for: true for fresh ones. */
   readonly asked: boolean[]
+  /** Of the tokens that come. */
   options: TokenOptions
+  /** Calls that are not answered. */
+  readonly underWay: number
 }
 
 export function pageClerk(clerk: FakeClerk, first: ClerkSessionState): PageClerk {
   let state = first
   const listeners = new Set<() => void>()
   const asked: boolean[] = []
+  let underWay = 0
+  const ask = async ({ sessionId, orgId }: ClerkSessionState, signal: AbortSignal, options: TokenOptions) => {
+    const headers = { authorization: `Bearer ${clerk.secretKey}` }
+    const response = await fetch(`${clerk.issuer}/v1/jwks`, { headers, signal })
+    await response.body?.cancel()
+    if (!response.ok) throw Object.assign(new Error(`Clerk answered ${response.status}.`), { status: response.status })
+    if (clerk.world.sessions.get(sessionId ?? '')?.status !== 'active') {
+      throw Object.assign(new Error('The session is over.'), { status: 401, errors: [{ code: 'signed_out' }] })
+    }
+    return clerk.token(sessionId ?? '', {
+      template: { name: 'convex', audience: 'convex' },
+      ...options,
+      claims: { iss: issuer, o: { id: orgId }, ...options.claims },
+    })
+  }
   return {
     asked,
+    get underWay() {
+      return underWay
+    },
     options: {},
     current: () => state,
     subscribe(listener) {
@@ -49,29 +70,20 @@ export function pageClerk(clerk: FakeClerk, first: ClerkSessionState): PageClerk
     },
     async getToken({ skipCache, signal }) {
       asked.push(skipCache)
-      const { sessionId = '', orgId } = state
-      const response = await fetch(`${clerk.issuer}/v1/jwks`, {
-        headers: { authorization: `Bearer ${clerk.secretKey}` },
-        signal,
-      })
-      await response.body?.cancel()
-      if (!response.ok)
-        throw Object.assign(new Error(`Clerk answered ${response.status}.`), { status: response.status })
-      if (clerk.world.sessions.get(sessionId ?? '')?.status !== 'active') {
-        throw Object.assign(new Error('ended'), { status: 401, errors: [{ code: 'signed_out' }] })
+      underWay++
+      try {
+        return await ask(state, signal, this.options)
+      } finally {
+        underWay--
       }
-      return clerk.token(sessionId ?? '', {
-        template: { name: 'convex', audience: 'convex' },
-        claims: { iss: issuer, o: { id: orgId }, ...this.options.claims },
-        ...this.options,
-      })
     },
   }
 }
 
 /** Ada of two organisations and Bob of one, a Clerk and a Convex, on one clock that the test moves. */
 export async function clientWorld() {
-  const clock = testClock()
+  // What is asked of Clerk is waited for by `pass`.
+  const clock = testClock(() => new Promise((resolve) => setImmediate(resolve)))
   const clerk = await fakeClerk({ clock })
   atEnd(() => clerk.close())
   const people = {
@@ -127,12 +139,22 @@ export async function clientWorld() {
   }
   const keep = (client: AuthenticatedClient, source: ClerkSource, more: Partial<KeepAuthenticatedOptions> = {}) => {
     const events: ClientAuthEvent[] = []
-    const options = { source, clock, random: () => 0.5, onEvent: (event: ClientAuthEvent) => void events.push(event) }
+    const options = { source, clock, random: () => 1, onEvent: (event: ClientAuthEvent) => void events.push(event) }
     const kept = keepAuthenticated(client, { ...options, ...more })
     atEnd(() => kept.close())
     return { kept, events, state: () => kept.getSnapshot().state }
   }
-  return { ...world, clock, clerk, loopback, people, sessions, as, open, keep }
+  /** Lets time pass no faster than what is asked of Clerk meanwhile is answered. */
+  const pass = async (seconds: number, ...sources: PageClerk[]): Promise<void> => {
+    const end = clock.monotonicMs() + seconds * 1_000
+    do {
+      // No timer is called before what is at work now has gone as far as it can by itself.
+      await new Promise((resolve) => setImmediate(resolve))
+      await clock.pass(Math.min(0.25, (end - clock.monotonicMs()) / 1_000))
+      while (sources.some(({ underWay }) => underWay > 0)) await new Promise((resolve) => setTimeout(resolve, 1))
+    } while (clock.monotonicMs() < end)
+  }
+  return { ...world, pass, clock, clerk, loopback, people, sessions, as, open, keep }
 }
 
 /** What a page shows: the names of a live query. */

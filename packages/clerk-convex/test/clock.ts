@@ -8,7 +8,8 @@ export interface TestClock extends Clock {
   readonly timers: number
 }
 
-export function testClock(): TestClock {
+/** @param settle waits for what a timer set going */
+export function testClock(settle: () => Promise<void> = settled): TestClock {
   let wall = 1_800_000_000
   let ms = 1_000
   let timers: { readonly at: number; readonly call: () => void }[] = []
@@ -31,7 +32,7 @@ export function testClock(): TestClock {
         wall += (due.at - ms) / 1000
         ms = due.at
         due.call()
-        await settled()
+        await settle()
       }
       wall += (end - ms) / 1000
       ms = end

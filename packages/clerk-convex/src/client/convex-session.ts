@@ -22,6 +22,8 @@ interface Turn {
   isConfirmed: boolean
   /** The client asked for a fresh token after the confirmation, as it does once, and got the same. */
   isFollowed: boolean
+  /** The first answer was none, and the token is for the question that follows. */
+  isLate: boolean
   /** Answers the client's first question, for which it has paused its socket. */
   answer: ((token: string | null) => void) | undefined
   /** Answers null to what the client asked later, once it does not listen any more. */
@@ -37,7 +39,7 @@ const sessions = new WeakMap<AuthenticatedClient, ConvexSession>()
  * last results stay.
  *
  * One for each client, since the client has but one socket to pause: a `setAuth` while it is paused by another one
- * before its first connection would leave it without any.
+ * before its first connection would leave it mute.
  */
 export class ConvexSession {
   readonly #client: AuthenticatedClient
@@ -168,7 +170,8 @@ export class ConvexSession {
 
   #begin(wanted: Wanted): void {
     const before = this.#turn
-    const turn: Turn = { wanted, isConfirmed: false, isFollowed: false, answer: undefined, later: new Deferred() }
+    const later = new Deferred()
+    const turn: Turn = { wanted, isConfirmed: false, isFollowed: false, isLate: false, answer: undefined, later }
     this.#turn = turn
     this.#client.setAuth(
       ({ forceRefreshToken }) => this.#fetch(turn, forceRefreshToken),
@@ -184,17 +187,21 @@ export class ConvexSession {
   #answerFirst(turn: Turn, wanted: Wanted): void {
     turn.wanted = wanted
     if (wanted.kind === 'held') return
-    turn.answer?.(wanted.token ?? null)
+    turn.answer?.(this.#first(turn))
     turn.answer = undefined
   }
 
   async #fetch(turn: Turn, isForced: boolean): Promise<string | null> {
     if (this.#turn !== turn || turn.wanted.kind === 'nobody') return null
     if (!isForced) {
-      if (turn.wanted.token !== undefined) return turn.wanted.token
+      if (turn.wanted.token !== undefined) return this.#first(turn)
       const first = new Deferred()
       turn.answer = first.resolve
       return first.promise
+    }
+    if (turn.isLate) {
+      turn.isLate = false
+      return turn.wanted.token ?? null
     }
     // The client asks just before it tells that the token is confirmed.
     await Promise.resolve()
@@ -207,6 +214,16 @@ export class ConvexSession {
     if (this.#listener === undefined) return null
     this.#listener.refused()
     return turn.later.promise
+  }
+
+  /** The token, to a client with a socket. One that is closed is opened again only if there was none at first. */
+  #first(turn: Turn): string | null {
+    const { token } = turn.wanted
+    if (token === undefined || this.#client.connectionState().isWebSocketConnected) return token ?? null
+    turn.isLate = true
+    // A client that thinks that it is signed in does not tell that it is.
+    this.#clearAuth()
+    return null
   }
 
   #clearAuth(): void {

@@ -85,6 +85,8 @@ export function keepAuthenticated(client: AuthenticatedClient, options: KeepAuth
   keeper.start()
 
   const admitted = async (): Promise<void> => {
+    // After a sleep what is planned may be far away.
+    if (!keeper.canCall && keeper.isUndecided) keeper.look()
     while (!keeper.canCall) {
       if (!keeper.isUndecided) throw refusal(keeper)
       await changed(keeper)

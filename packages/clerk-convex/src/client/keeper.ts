@@ -120,8 +120,10 @@ export class Keeper {
     if (this.#isClosed || typeof who !== 'object') return
     const held = this.#live()
     const ageMs = held === undefined ? Number.POSITIVE_INFINITY : this.#parts.clock.monotonicMs() - held.sinceMs
-    const isDue = this.#asker.failures > 0 || ageMs >= freshForMs
-    if (isDue && this.#asker.idleMs >= leastRenewalMs) this.#asker.ask(who, true)
+    const { failures, isIdle, sinceMs } = this.#asker
+    // What ended while nobody looked was planned to be renewed at a time that is a sleep away.
+    const isMissed = held === undefined && isIdle && failures === 0
+    if (isMissed || (sinceMs >= leastRenewalMs && (failures > 0 || ageMs >= freshForMs))) this.#asker.ask(who, true)
     this.#update()
   }
 
@@ -248,6 +250,7 @@ export class Keeper {
     const held = this.#held
     if (held === undefined || held.who !== this.#who || this.#convex.token !== held.facts.value) return
     held.isConfirmed = true
+    held.isRefused = false
     held.who.isEstablished = true
     held.who.isLost = false
     this.#update()

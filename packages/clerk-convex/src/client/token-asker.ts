@@ -61,8 +61,13 @@ export class TokenAsker {
     return this.#lastError
   }
 
+  /** Nothing is under way; what is planned may be a sleep away. */
+  get isIdle(): boolean {
+    return this.#attempts.size === 0
+  }
+
   /** Milliseconds since the last try began. */
-  get idleMs(): number {
+  get sinceMs(): number {
     return this.#parts.clock.monotonicMs() - this.#lastMs
   }
 

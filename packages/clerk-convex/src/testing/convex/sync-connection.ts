@@ -86,6 +86,8 @@ export class SyncConnection {
   /** Runs the live queries again, and tells of those that changed. */
   refresh(): Promise<void> {
     return this.#inTurn(async () => {
+      // A client that waits for its first token is connected, and has yet to begin.
+      if (this.#sessionId === '') return
       // A token that ended is told at the next time that something runs, as a deployment does.
       if (this.#queries.size > 0 && !this.#isCurrent()) return
       await this.#transition({})
