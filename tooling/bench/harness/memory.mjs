@@ -4,8 +4,16 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-/** @type {(how?: { type: 'major', execution: 'sync', flavor: 'last-resort' }) => void} */
+/** @type {(how?: { type: 'major' | 'minor', execution: 'sync', flavor?: 'last-resort' }) => void} */
 export const collectAll = runInNewContext('gc')
+
+/**
+ * Young objects only: collecting all would throw away compiled code with what it was compiled for, whose time would count
+ * once more.
+ */
+export function collectYoung() {
+  collectAll({ type: 'minor', execution: 'sync' })
+}
 
 /** Bytes of objects and of typed arrays, which lie outside the heap. */
 export function heldBytes() {

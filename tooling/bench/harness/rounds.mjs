@@ -12,6 +12,13 @@ export function spread(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 
+/** Half of the values lie between the two. @param {readonly number[]} values @returns {[low: number, high: number]} */
+export function quartiles(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (/** @type {number} */ share) => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN
+  return [at(0.25), at(0.75)]
+}
+
 /**
  * Runs every case once a round, in an order that turns, so that none always follows the same other.
  * @template Measured

@@ -1,7 +1,8 @@
-// usage: websocket.mjs bare|countersign|graphql-ws-jose [LIMITS as JSON]
+// usage: websocket.mjs bare|countersign|graphql-ws-jose [LIMITS as JSON [PRIVATE KEY as PEM]]
 // A WebSocket server at /ws, and beside it a control port that says what the process holds. First line: the ports, and
-// the key that tokens for it are signed with.
+// the key that tokens for it are signed with: a new one, unless it is given.
 
+import { verify } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createGuard } from '@countersign/guard'
 import { createVerifier, staticKeys } from '@countersign/tokens'
@@ -10,11 +11,11 @@ import { GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { importJWK, jwtVerify } from 'jose'
 import { WebSocketServer } from 'ws'
-import { audience, issuer, makeKey } from '../harness/issuer.mjs'
-import { shrink } from '../harness/memory.mjs'
+import { audience, issuer, keyFrom, makeKey } from '../harness/issuer.mjs'
+import { collectYoung, shrink } from '../harness/memory.mjs'
 
-const [kind = '', limits = '{}'] = process.argv.slice(2)
-const key = makeKey()
+const [kind = '', limits = '{}', privatePem] = process.argv.slice(2)
+const key = privatePem === undefined ? makeKey() : keyFrom(privatePem)
 
 /** @param {import('node:http').RequestListener} [listener] */
 async function listen(listener) {
@@ -34,6 +35,8 @@ let revokedAtMs = 0
 let closedAfterMs = []
 
 const { server, port } = await listen()
+/** @returns {Promise<number>} */
+const connections = () => new Promise((resolve) => server.getConnections((_fault, count) => resolve(count)))
 
 /** @type {Record<string, () => Promise<void>>} */
 const kinds = {
@@ -106,7 +109,23 @@ const control = {
     return { ...process.memoryUsage(), ...counts }
   },
   '/counts': () => counts,
-  '/cpu': () => process.cpuUsage(),
+  // CPU that the process has used by the time that it is done with every socket and with what they left behind.
+  '/spent': async () => {
+    while ((await connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    collectYoung()
+    return process.cpuUsage()
+  },
+  // The bare signature check of the same tokens, in this very process.
+  '/verify': ({ tokens }) => {
+    const inputs = tokens.map((/** @type {string} */ token) => {
+      const end = token.lastIndexOf('.')
+      return { data: Buffer.from(token.slice(0, end)), signature: Buffer.from(token.slice(end + 1), 'base64url') }
+    })
+    const before = process.cpuUsage()
+    let good = 0
+    for (const { data, signature } of inputs) if (verify(null, data, key.publicKey, signature)) good += 1
+    return { ...process.cpuUsage(before), good }
+  },
   '/revoke': ({ subject }) => {
     closedAfterMs = []
     revokedAtMs = performance.now()

@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { table, writeResult } from '../harness/report.mjs'
-import { interleave, median, ratio, spread } from '../harness/rounds.mjs'
+import { interleave, median, quartiles, ratio, spread } from '../harness/rounds.mjs'
 import { load } from '../harness/wrk.mjs'
 
 describe('rounds', () => {
   it('takes the middle', () => {
     expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([7])]).toEqual([2, 2.5, 7])
     expect(spread([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 })
+    expect(quartiles([9, 1, 5, 7, 3])).toEqual([3, 7])
   })
 
   it('compares within a round, so that a slow round changes nothing', () => {
