@@ -347,10 +347,8 @@ describe('a Vault outage of 55 s under load', () => {
     await world.clock.advance(15)
     await ring.sign(claims)
     Object.assign(world.vault.switches, down)
-    if ('latencyMs' in down) world.clock.patienceMs = 3
     const during = await load(ring, 55, 250)
     Object.assign(world.vault.switches, up)
-    world.clock.patienceMs = 300
     const backMs = world.clock.monotonicMs()
     const after = await load(ring, 10, 250)
     await during.settle()
@@ -377,7 +375,6 @@ describe('a Vault outage of 55 s under load', () => {
   it('refuses at once what exceeds the queue', async () => {
     const ring = await open({ transit: { maxQueued: 10 } })
     world.vault.switches.latencyMs = 60_000
-    world.clock.patienceMs = 20
     const asked = Array.from({ length: 30 }, () => ring.sign(claims).catch((error: unknown) => error))
     const refused: unknown[] = []
     for (const one of asked) void one.then((error) => refused.push(error))

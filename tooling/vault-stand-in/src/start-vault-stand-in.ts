@@ -68,6 +68,8 @@ export interface VaultStandIn {
   readonly switches: Switches
   /** Everything that was asked, oldest first, 10,000 at most. */
   readonly requests: readonly RecordedRequest[]
+  /** Requests that `latencyMs` keeps waiting, and that somebody still waits for. */
+  readonly waiting: number
   issueToken(terms: TokenTerms): string
   revokeToken(token: string): void
   revokeAllTokens(): void
@@ -102,6 +104,7 @@ export async function startVaultStandIn(options: VaultStandInOptions = {}): Prom
   const tokens = createTokenTable(options.policies ?? {}, now)
   const rootToken = tokens.issue({ policies: ['root'], ttlSeconds: 0 })
   const requests: RecordedRequest[] = []
+  const waiting = new Set<ServerResponse>()
   const switches: Switches = {
     sealed: false,
     standby: false,
@@ -224,7 +227,12 @@ export async function startVaultStandIn(options: VaultStandInOptions = {}): Prom
     }
     if (requests.length < maxRecorded) requests.push(recorded)
     const struck = switches.only.test(path)
-    if (struck && switches.latencyMs > 0) await new Promise<void>((resolve) => after(switches.latencyMs, resolve))
+    if (struck && switches.latencyMs > 0) {
+      waiting.add(response)
+      response.once('close', () => waiting.delete(response))
+      await new Promise<void>((resolve) => after(switches.latencyMs, resolve))
+      waiting.delete(response)
+    }
     if (struck && switches.cut === 'reset') {
       request.socket.resetAndDestroy()
       return
@@ -257,6 +265,9 @@ export async function startVaultStandIn(options: VaultStandInOptions = {}): Prom
 
   return {
     address: `http://127.0.0.1:${port}`,
+    get waiting() {
+      return waiting.size
+    },
     rootToken,
     switches,
     requests,
