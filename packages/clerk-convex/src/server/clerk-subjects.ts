@@ -54,6 +54,8 @@ export interface ClerkSubjectsOptions extends Omit<ClerkVerifierOptions, 'machin
    * @default none
    */
   readonly signingSecrets?: readonly string[]
+  /** `ins_…`: webhooks of another instance are refused, were they signed with a secret of this endpoint. @default any */
+  readonly instance?: string
 }
 
 /** An end may be told twice and in any order: each says for itself what it ends, and nothing is taken back. */
@@ -72,7 +74,7 @@ const anyOrder: WebhookLedger = { begin: async () => 'new', forget: async () => 
  * subjectVerifiers: [clerkSubjects({ issuer, authorizedParties, signingSecrets, sentTo: 'mcp-bridge', scopes: ['tasks:run'] })]
  */
 export function clerkSubjects(options: ClerkSubjectsOptions): ClerkSubjects {
-  const { name = 'clerk', sentTo, scopes, grants, signingSecrets, ...verification } = options
+  const { name = 'clerk', sentTo, scopes, grants, signingSecrets, instance, ...verification } = options
   if (scopes.length === 0) throw new AuthError('bad_option', 'clerkSubjects: "scopes" must name at least one.')
   const allowed = new Set(scopes)
   const verifier = clerkVerifier({
@@ -87,12 +89,21 @@ export function clerkSubjects(options: ClerkSubjectsOptions): ClerkSubjects {
     scopes,
     grants: (principal) => principal.scopes,
     longestLifeSeconds: resolveNumbers(verification).maxLifeSeconds,
-    ...(signingSecrets === undefined ? {} : { events: eventsOf(signingSecrets, options.audience !== undefined) }),
+    ...(signingSecrets === undefined
+      ? {}
+      : { events: eventsOf({ signingSecrets, instance }, options.audience !== undefined) }),
   }
 }
 
-function eventsOf(signingSecrets: readonly string[], withoutSession: boolean): NonNullable<ClerkSubjects['events']> {
-  const webhooks = clerkWebhooks({ signingSecrets, ledger: anyOrder })
+function eventsOf(
+  { signingSecrets, instance }: { readonly signingSecrets: readonly string[]; readonly instance: string | undefined },
+  withoutSession: boolean,
+): NonNullable<ClerkSubjects['events']> {
+  const webhooks = clerkWebhooks({
+    signingSecrets,
+    ledger: anyOrder,
+    ...(instance === undefined ? {} : { instance }),
+  })
   return async (request, end) => {
     try {
       await webhooks.receive(request, async (event) => {
