@@ -40,6 +40,33 @@ describe('an event', () => {
     expect((await webhooks.receive(delivery({ id: 'msg_1' }), () => {})).standing).toBe('new')
   })
 
+  it('that another process is handling, which may fail, is not answered as if it were done', async () => {
+    const busy = new Set<string>()
+    const done = new Set<string>()
+    const shared: WebhookLedger = {
+      async begin({ id }) {
+        if (done.has(id)) return 'repeated'
+        if (busy.has(id)) return 'busy'
+        busy.add(id)
+        return 'new'
+      },
+      finish: async ({ id }) => void (busy.delete(id) && done.add(id)),
+      forget: async ({ id }) => void busy.delete(id),
+    }
+    const [first, second] = [hooks(shared), hooks(shared)]
+    let fail = (_error: Error) => {}
+    const held = new Promise<void>((_resolve, reject) => {
+      fail = reject
+    })
+    const failing = first.respond(delivery({ id: 'msg_1' }), () => held)
+    await expect.poll(() => busy.size).toBe(1)
+    expect((await second.respond(delivery({ id: 'msg_1' }), () => {})).status).toBe(503)
+    fail(new Error('database'))
+    expect((await failing).status).toBe(500)
+    expect((await second.respond(delivery({ id: 'msg_1' }), () => {})).status).toBe(204)
+    expect((await first.receive(delivery({ id: 'msg_1' }), () => {})).standing).toBe('repeated')
+  })
+
   it('whose handler and ledger failed tells of the handler', async () => {
     const ledger: WebhookLedger = { begin: async () => 'new', forget: () => Promise.reject(new Error('ledger')) }
     const failing = hooks(ledger).receive(delivery(), () => Promise.reject(new Error('database')))

@@ -10,16 +10,24 @@ export interface WebhookDelivery {
   readonly keepUntil: number
 }
 
-/** `new`: handle it. `repeated`: it was handled, or is being. `late`: a later event about the same object was handled. */
-export type WebhookStanding = 'new' | 'repeated' | 'late'
+/**
+ * `new`: handle it. `repeated`: it was handled. `late`: a later event about the same object was handled. `busy`: another
+ * process is handling it and may still fail, so that this attempt must not count as the one that succeeded.
+ */
+export type WebhookStanding = 'new' | 'repeated' | 'late' | 'busy'
 
 /**
  * Which deliveries were seen, and how far each object has come. One for all processes that receive webhooks: a table,
  * or memory where there is one process and a restart may handle an event twice.
  */
 export interface WebhookLedger {
-  /** Decides and notes in one step, so that of two attempts at once only one is `new`. */
+  /**
+   * Decides and notes in one step, so that of two attempts at once only one is `new`. One that several processes share
+   * answers `busy` from there to `finish` or `forget`, for a minute at most, as a process may die in between.
+   */
   begin(delivery: WebhookDelivery): Promise<WebhookStanding>
+  /** The delivery was handled. Needed where `begin` answers `busy`; within one process attempts take turns anyway. */
+  finish?(delivery: WebhookDelivery): Promise<void>
   /** The delivery was not handled after all: the next attempt is `new` again. */
   forget(delivery: WebhookDelivery): Promise<void>
 }

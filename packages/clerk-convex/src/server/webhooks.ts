@@ -26,12 +26,12 @@ export interface WebhookOutcome {
 export interface ClerkWebhooks {
   /**
    * Verifies a delivery and calls `handle` if it is new and no later event about the same object was handled. What
-   * `handle` throws is thrown on, and Clerk's next attempt is handled again: answer it with a 500.
+   * `handle` throws is thrown on, and Clerk's next attempt is handled again: answer it with a 500, and `busy` with a 503.
    *
    * @throws AuthError `bad_webhook`: answer it with a 400
    */
   receive(request: Request, handle: (event: WebhookEvent) => Promise<void> | void): Promise<WebhookOutcome>
-  /** The same as an HTTP answer: 204, 400 or 500, with nothing in it. */
+  /** The same as an HTTP answer: 204, 400, 500 or 503, with nothing in it. */
   respond(request: Request, handle: (event: WebhookEvent) => Promise<void> | void): Promise<Response>
 }
 
@@ -93,6 +93,7 @@ export function clerkWebhooks(options: WebhookOptions): ClerkWebhooks {
       await ledger.forget(delivery).catch(() => {})
       throw error
     }
+    await ledger.finish?.(delivery)
     return standing
   }
 
@@ -119,8 +120,8 @@ export function clerkWebhooks(options: WebhookOptions): ClerkWebhooks {
     receive,
     async respond(request, handle) {
       try {
-        await receive(request, handle)
-        return new Response(null, { status: 204 })
+        const { standing } = await receive(request, handle)
+        return new Response(null, { status: standing === 'busy' ? 503 : 204 })
       } catch (error) {
         return new Response(null, { status: error instanceof AuthError && error.code === 'bad_webhook' ? 400 : 500 })
       }
