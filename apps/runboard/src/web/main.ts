@@ -74,6 +74,7 @@ function follow(status: ClientAuthStatus): void {
 }
 
 function stateWords({ state, isRenewalFailing }: ClientAuthStatus): string {
+  if (state === 'signed-in' && !client.connectionState().isWebSocketConnected) return 'Reconnecting…'
   if (state === 'signed-in') return isRenewalFailing ? 'Live; Clerk does not answer' : 'Live'
   return { loading: 'Connecting…', degraded: 'Out of touch', unavailable: 'Out of touch', 'signed-out': '' }[state]
 }
@@ -151,5 +152,8 @@ page.signOut.addEventListener('click', () => {
 })
 addEventListener('hashchange', turnTo)
 turnTo()
-auth.subscribe(() => follow(auth.getSnapshot()))
-follow(auth.getSnapshot())
+
+const look = (): void => follow(auth.getSnapshot())
+auth.subscribe(look)
+client.subscribeToConnectionState(look)
+look()

@@ -1,0 +1,250 @@
+import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { type Stand, startStand } from '../src/stand/start-stand.ts'
+
+/** Long enough to be renewed in peace, short enough to wait for its end. */
+const tokenLifeSeconds = 10
+
+vi.spyOn(console, 'warn').mockReturnValue()
+let stand: Stand
+let browser: Browser
+let opened: OpenPage
+let page: Page
+beforeAll(async () => {
+  ;[stand, browser] = await Promise.all([startStand({ tokenLifeSeconds }), startChromium()])
+})
+afterAll(async () => {
+  await browser?.close()
+  await stand?.close()
+})
+beforeEach(async () => {
+  opened = await openPage(browser, stand.url)
+  page = opened.page
+})
+afterEach(async () => {
+  stand.clerk.setOutage(undefined)
+  stand.convex.setOutage(false)
+  expect(opened.complaints).toEqual([])
+  await opened.close()
+})
+
+async function signIn(name = 'ada'): Promise<void> {
+  await page.getByRole('link', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: `${name}@example.com` }).click()
+  await shows('Live')
+}
+
+const shows = (state: string) => page.locator('#state').getByText(state, { exact: true }).waitFor({ timeout: 30_000 })
+const turnTo = (view: string) => page.getByRole('link', { name: view, exact: true }).click()
+const run = (task: string) => page.getByRole('listitem').filter({ hasText: task })
+const notice = (text: string) => page.locator('#notice').getByText(text).waitFor()
+
+async function start(task: string, repository = 'website-app'): Promise<void> {
+  await page.getByLabel('Repository').selectOption({ label: repository })
+  await page.getByLabel('Task').fill(task)
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await run(task).waitFor()
+}
+
+it('signs in, starts a run that others see at once, and is still signed in after a reload', async () => {
+  await signIn()
+  const other = await openPage(browser, stand.url)
+  try {
+    await other.page.getByRole('link', { name: 'Sign in' }).click()
+    await other.page.getByRole('button', { name: 'mia@example.com' }).click()
+    await other.page.getByText('test website').waitFor()
+    await start('make a change')
+    await other.page.getByText('make a change').waitFor()
+    // A member starts; only admins stop.
+    expect(await other.page.getByRole('button', { name: /^Stop/ }).count()).toBe(0)
+  } finally {
+    await other.close()
+  }
+  await page.reload()
+  await shows('Live')
+  await run('make a change').waitFor()
+  expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).toBe('[{},{}]')
+})
+
+it('asks who it is before it stops a run, where the proof is old', async () => {
+  await signIn()
+  await start('a long one')
+  await page.getByRole('button', { name: 'Let my proof grow old' }).click()
+  await notice('half an hour ago')
+  // It is in new tokens only: those of a new page are.
+  await page.reload()
+  await run('a long one').getByRole('button', { name: /^Stop/ }).click()
+  const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' })
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await notice('Confirm that it is you')
+  await run('a long one').getByText('waits for a runner').waitFor()
+  await run('a long one').getByRole('button', { name: /^Stop/ }).click()
+  await dialog.getByRole('button', { name: 'It is me' }).click()
+  await run('a long one').getByText('stopped', { exact: true }).waitFor()
+  await turnTo('Audit')
+  await page
+    .getByRole('row', { name: /run\.stop denied: step up required you/ })
+    .first()
+    .waitFor()
+  await page
+    .getByRole('row', { name: /run\.stop allowed you/ })
+    .first()
+    .waitFor()
+})
+
+it('lets an admin approve and reject what is protected', async () => {
+  await signIn()
+  for (const [task, answer, becomes] of [
+    ['deploy it', 'Approve', 'waits for a runner'],
+    ['drop the tables', 'Reject', 'rejected'],
+  ] as const) {
+    await start(task, 'production')
+    await run(task).getByText('waits for an approval').waitFor()
+    await run(task)
+      .getByRole('button', { name: `${answer} ${task}` })
+      .click()
+    await run(task).getByText(becomes, { exact: true }).waitFor()
+  }
+})
+
+it('shows another organisation, and another workspace, and nothing of the last', async () => {
+  await signIn()
+  await run('test website').waitFor()
+  await page.getByLabel('Workspace').selectOption({ label: 'Payments (private)' })
+  await run('test payments').waitFor()
+  expect(await run('test website').count()).toBe(0)
+  await page.getByLabel('Organisation').selectOption({ label: 'Globex' })
+  await run('test research').waitFor()
+  expect(await run('test payments').count()).toBe(0)
+  // In Globex Ada is a member: the same page offers less.
+  expect(await page.getByRole('link', { name: 'Audit' }).isVisible()).toBe(false)
+  expect(await page.getByRole('button', { name: /^Stop/ }).count()).toBe(0)
+  await page.getByLabel('Organisation').selectOption({ label: 'Acme' })
+  await run('test website').waitFor()
+})
+
+it('loses sight of everything when the membership ends, with a token that still lives', async () => {
+  const { world } = stand.clerk
+  const eve = world.addUser({ email: 'eve@example.com' })
+  const acme = [...world.organizations.values()].find(({ name }) => name === 'Acme')
+  if (acme === undefined) throw new Error('There is no Acme.')
+  world.setMembership({ organization: acme, user: eve, role: 'org:member' })
+  await stand.clerk.delivered()
+  await signIn('eve')
+  await run('test website').waitFor()
+  world.removeMembership(acme.id, eve.id)
+  await run('test website').waitFor({ state: 'detached' })
+})
+
+it('signs out in every tab', async () => {
+  await signIn()
+  const second = await page.context().newPage()
+  await second.goto(stand.url)
+  await second.getByText('test website').waitFor()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByRole('link', { name: 'Sign in' }).waitFor()
+  await second.getByRole('link', { name: 'Sign in' }).waitFor()
+  expect(await second.getByText('test website').count()).toBe(0)
+  await page.reload()
+  await page.getByRole('link', { name: 'Sign in' }).waitFor()
+})
+
+it('keeps what it shows while Clerk is down, refuses to change it, and goes on by itself', async () => {
+  await signIn()
+  await run('test website').waitFor()
+  await page.evaluate(() => Object.assign(globalThis, { loadedOnce: true }))
+  stand.clerk.setOutage('drop')
+  await shows('Out of touch')
+  expect(await page.getByRole('alert').textContent()).toContain('nothing can be changed until Clerk is back')
+  await run('test website').waitFor()
+  await page.getByLabel('Task').fill('in the dark')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await notice('Not sent')
+  stand.clerk.setOutage(undefined)
+  await shows('Live')
+  expect(await page.getByRole('alert').isVisible()).toBe(false)
+  // It was refused, not kept for later.
+  expect(await run('in the dark').count()).toBe(0)
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await run('in the dark').waitFor()
+  expect(await page.evaluate(() => 'loadedOnce' in globalThis)).toBe(true)
+})
+
+it('goes on without Convex, and when it is back', async () => {
+  await signIn()
+  await run('test website').waitFor()
+  stand.convex.setOutage(true)
+  await shows('Reconnecting…')
+  await run('test website').waitFor()
+  stand.convex.setOutage(false)
+  await shows('Live')
+  await start('after the storm')
+  opened.forgive(/WebSocket|reconnect/)
+})
+
+it('can be read in either scheme, has a name for every field, and fits a phone', async () => {
+  await signIn()
+  await run('test website').waitFor()
+  await page.evaluate(() => {
+    for (const one of document.querySelectorAll<HTMLElement>('.panel, .request, #banner, #notice')) one.hidden = false
+  })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    expect(await lowContrast()).toEqual([])
+  }
+  expect(
+    await page.evaluate(() =>
+      [...document.querySelectorAll<HTMLInputElement>('input, select')]
+        .filter((field) => field.labels?.length !== 1)
+        .map((field) => field.id),
+    ),
+  ).toEqual([])
+  await page.setViewportSize({ width: 360, height: 740 })
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
+})
+
+it('takes orders for the stand-ins from its own page alone', async () => {
+  const order = (headers: Record<string, string>) =>
+    fetch(`${stand.url}/stand`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: '{"clerk":"up"}',
+    })
+  expect((await order({})).status).toBe(403)
+  expect((await order({ origin: 'https://evil.example' })).status).toBe(403)
+  expect((await order({ origin: stand.url })).status).toBe(204)
+})
+
+/** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */
+function lowContrast(): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number)
+    const luminance = ([r = 0, g = 0, b = 0]: number[]): number => {
+      const linear = [r, g, b].map((part) =>
+        part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+      )
+      return 0.2126 * (linear[0] ?? 0) + 0.7152 * (linear[1] ?? 0) + 0.0722 * (linear[2] ?? 0)
+    }
+    const behind = (element: Element | null): number[] => {
+      for (let at = element; at !== null; at = at.parentElement) {
+        const color = parse(getComputedStyle(at).backgroundColor)
+        if (color.length === 3 || color[3] === 1) return color
+      }
+      return [255, 255, 255]
+    }
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => element.checkVisibility() && !element.matches('.skip, svg *'))
+      .filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim() !== ''),
+      )
+      .map((element) => {
+        const one = luminance(parse(getComputedStyle(element).color))
+        const other = luminance(behind(element))
+        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
+        return { ratio, text: element.textContent?.trim().slice(0, 40) }
+      })
+      .filter(({ ratio }) => ratio < 4.5)
+      .map(({ ratio, text }) => `${text}: ${ratio.toFixed(2)}`)
+  })
+}
