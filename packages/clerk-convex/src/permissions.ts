@@ -23,7 +23,7 @@ export function readPermissions({ features, permissions, masks }: PermissionClai
     const bits = BigInt(mask)
     for (const [bit, permission] of names.entries()) {
       if (found.length >= mostPermissions) return found
-      if ((bits >> BigInt(bit)) & 1n) found.push(`org:${feature}:${permission}`)
+      if (permission !== '' && (bits >> BigInt(bit)) & 1n) found.push(`org:${feature}:${permission}`)
     }
   }
   return found
