@@ -170,11 +170,11 @@ describe('before authentication', () => {
   it('counts 20 unauthenticated sockets of one address, and each only until it is authenticated', async () => {
     const { open, core } = coreWorld()
     const opened = Array.from({ length: 20 }, () => open())
-    expect(core.hasRoomFor('192.0.2.1')).toBe(false)
-    expect(core.hasRoomFor('192.0.2.2')).toBe(true)
+    expect(core.placeFor('192.0.2.1')).toBeUndefined()
+    expect(core.placeFor('192.0.2.2')).toBe('192.0.2.2')
     opened[0]?.session.receiveText(auth())
     await settled()
-    expect(core.hasRoomFor('192.0.2.1')).toBe(true)
+    expect(core.placeFor('192.0.2.1')).toBe('192.0.2.1')
   })
 
   it('closes with 4406 for a subprotocol that nobody speaks, and for none where that is off', () => {

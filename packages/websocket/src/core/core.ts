@@ -6,6 +6,7 @@ import type { WebSocketEvent } from './events.ts'
 import type { SessionHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { CoreOptions } from './options.ts'
+import { type Address, Pending } from './pending.ts'
 import { Schedule } from './schedule.ts'
 import { Session } from './session.ts'
 import type { Transport } from './transport.ts'
@@ -21,9 +22,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   readonly authRequired: string
   readonly handlers: Map<string, MessageHandler<Scope>> = new Map()
   readonly onConnection: ((connection: Connection<Scope>) => void)[] = []
-  /** With their addresses; oldest first, so that the first is the one to go. */
-  readonly #pending: Map<Session<Scope>, string> = new Map()
-  readonly #pendingByAddress: Map<string, number> = new Map()
+  readonly #pending: Pending<Session<Scope>>
   /** By issuer, then subject: joined names would be one more string a socket. */
   readonly #socketsOf: Map<string, Map<string, number>> = new Map()
   readonly #name: string
@@ -35,6 +34,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
     this.options = options
     this.limits = options.limits
     this.schedule = new Schedule<Session<Scope>>(options.clock)
+    this.#pending = new Pending(options.limits.pendingPerAddress)
     const { authMs: deadlineMs, preAuthBytes: maxBytes } = options.limits
     this.authRequired = JSON.stringify({ type: 'auth.required', v: 1, methods: ['bearer'], deadlineMs, maxBytes })
     this.#name = [...crypto.getRandomValues(new Uint8Array(6))]
@@ -42,22 +42,17 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
       .join('')
   }
 
-  hasRoomFor(address: string): boolean {
-    return (this.#pendingByAddress.get(address) ?? 0) < this.limits.pendingPerAddress
+  /** What to `open` a socket with, or `undefined` where its address has as many unauthenticated ones as it may. */
+  placeFor(address: Address): Address | undefined {
+    return this.#pending.placeFor(address)
   }
 
   /** @param address of the peer, or its /64: whoever shares it shares a part of the unauthenticated sockets */
-  open(transport: Transport, address: string): Session<Scope> {
-    if (this.#pending.size >= this.limits.pending) {
-      for (const oldest of this.#pending.keys()) {
-        oldest.evict()
-        break
-      }
-    }
+  open(transport: Transport, address: Address): Session<Scope> {
+    if (this.#pending.size >= this.limits.pending) this.#pending.oldest?.evict()
     this.#opened += 1
     const session = new Session<Scope>(this, transport, this.#opened)
-    this.#pending.set(session, address)
-    this.#pendingByAddress.set(address, (this.#pendingByAddress.get(address) ?? 0) + 1)
+    this.#pending.add(session, address)
     session.start()
     return session
   }
@@ -95,12 +90,7 @@ export class Core<Scope extends string = string> implements SessionHost<Scope> {
   }
 
   noLongerPending(session: Session<Scope>): void {
-    const address = this.#pending.get(session)
-    if (address === undefined) return
-    this.#pending.delete(session)
-    const left = (this.#pendingByAddress.get(address) ?? 1) - 1
-    if (left > 0) this.#pendingByAddress.set(address, left)
-    else this.#pendingByAddress.delete(address)
+    this.#pending.remove(session)
   }
 
   /** Counts a socket of this subject, unless it has as many as it may. */

@@ -136,13 +136,13 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
     if (isClosing) return refuse(socket, 'closing', 503)
     const fault = findFault(request, rules)
     if (fault !== undefined) return refuse(socket, fault.reason, fault.status)
-    const address = addressGroup(request, proxyHops)
-    if (!core.hasRoomFor(address)) return refuse(socket, 'pending_per_address', 429)
+    const place = core.placeFor(() => addressGroup(request, proxyHops))
+    if (place === undefined) return refuse(socket, 'pending_per_address', 429)
     // The answer to the upgrade and our first frame leave together.
     socket.cork()
     upgrades.handleUpgrade(request, socket, head, (accepted) => {
       accepted.listen(socket as TcpSocket, limits.preAuthBytes)
-      accepted.begin(core.open(accepted, address))
+      accepted.begin(core.open(accepted, place))
     })
     socket.uncork()
   }
