@@ -46,7 +46,7 @@ describe('what is written down', () => {
       ['runner.tokens_ended', 'allowed', undefined, user, id],
       ['runner.revoked', 'allowed', undefined, user, id],
       ['runner.refused', 'denied', 'unpaired_runner', user, undefined],
-      ['runner:pair', 'denied', 'missing_permission', member, undefined],
+      ['runner.approve', 'denied', 'missing_permission', member, undefined],
     ])
     for (const row of rows.slice(1).filter(({ action }) => action !== 'runner.pairing_started')) {
       expect(row.organization).toBe(organization)
@@ -146,6 +146,16 @@ describe('a flood', () => {
     await world.clock.pass(3_601)
     expect((await start(key)).status).toBe(200)
   })
+})
+
+it('of strangers at a public function has as few rows', async () => {
+  world = await convexRunnerWorld()
+  const nobody = () => world.t.mutation(api.runners.revoke, { runner: 'runner_x' })
+  for (let times = 0; times < 15; times++)
+    expect(await nobody()).toMatchObject({ countersignDenied: { reason: 'signed_out' } })
+  expect(await world.audit('runner.revoke')).toHaveLength(10)
+  const unwritten = { type: 'denied', kind: 'unwritten', action: 'runner.revoke', reason: 'signed_out' }
+  expect(told).toEqual(Array(5).fill(unwritten))
 })
 
 describe('an address', () => {

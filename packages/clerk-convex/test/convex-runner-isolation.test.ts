@@ -79,6 +79,7 @@ const world: IsolationWorld<null, (typeof schema)['tables']> = {
     'GET /jobs/elsewhere',
     'GET /whoami',
     'POST /jobs',
+    'POST /jobs/act',
     'POST /jobs/later',
     'POST /jobs/take',
     'POST /notes',

@@ -67,6 +67,14 @@ describe('a job', () => {
     expect((await world.call(runner.key, body.access_token)).status).toBe(200)
   })
 
+  it('goes through actions in the same name', async () => {
+    const act = async (workspace: string) =>
+      world.call(runner.key, await fresh(), { method: 'POST', path: `/jobs/act?id=${await jobOf(workspace)}` })
+    expect((await act('ws_1')).body).toMatchObject({ by: world.userId, runner: runner.id })
+    const elsewhere = await act('ws_2')
+    expect([elsewhere.status, elsewhere.body]).toEqual([404, { error: 'not_found' }])
+  })
+
   it('that fails is a fault of the server and no refusal', async () => {
     const rows = (await world.refusals()).length
     expect((await world.call(runner.key, await fresh(), { path: '/broken' })).status).toBe(500)

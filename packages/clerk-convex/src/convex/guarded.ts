@@ -7,7 +7,7 @@ import {
 import { ConvexError } from 'convex/values'
 import { type DenialReason, type Denied, denied, readDenial } from '../denial.ts'
 import { type AuthReader, admitExplicit, admitMember, admitUser, type Known, type Outcome } from './admission.ts'
-import { record } from './audit.ts'
+import { record, recordBounded } from './audit.ts'
 import {
   authReader,
   authWriter,
@@ -171,8 +171,15 @@ async function passGate(ctx: RawMutationContext, call: GateCall, setting: Settin
   const stale = stepUpSeconds !== undefined && !(await isRecent(ctx.auth, request, stepUpSeconds, setting))
   const settle = async (result: 'allowed' | 'denied', reason?: DenialReason): Promise<void> => {
     if (result === 'allowed' && !privileged) return
-    const what = { kind: kindOf(reason), action, outcome: result, ...(reason === undefined ? {} : { reason }) }
-    await record(authWriter(ctx.db), setting.now(), outcome.known, what, originOf(request))
+    const { known } = outcome
+    const [db, now, origin] = [authWriter(ctx.db), setting.now(), originOf(request)]
+    const what = { kind: kindOf(reason), action, outcome: result }
+    if (reason === undefined) return record(db, now, known, what, origin)
+    // Anybody may call a public function, and no row of a stranger's says who it was.
+    const isStranger = explicit === undefined && known.user === undefined
+    if (!isStranger) return record(db, now, known, { ...what, reason }, origin)
+    const isWritten = await recordBounded(db, now, known, { ...what, reason }, origin)
+    if (!isWritten) setting.emit({ type: 'denied', kind: 'unwritten', action, reason })
   }
   const reason = 'principal' in outcome ? (stale ? 'step_up_required' : undefined) : outcome.reason
   if (reason !== undefined || !('principal' in outcome)) {

@@ -23,6 +23,15 @@ const routes: readonly [path: string, method: 'GET' | 'POST', handler: typeof jo
   ['/jobs', 'POST', jobs],
   ['/jobs/take', 'POST', take],
   [
+    '/jobs/act',
+    'POST',
+    runners.action({
+      scopes: ['job:run'],
+      handler: async (ctx, _principal, request) =>
+        Response.json(await ctx.runAction(internal.jobs.takeByAction, { id: idOf(request) })),
+    }),
+  ],
+  [
     '/jobs/later',
     'POST',
     runners.action({

@@ -1,5 +1,6 @@
 import { v } from 'convex/values'
 import { explicitPrincipal } from '../../src/convex/index.ts'
+import { unwrap } from '../../src/index.ts'
 import { auth } from './auth.ts'
 
 export const all = auth.internalOrgQuery({
@@ -41,5 +42,14 @@ export const finishLater = auth.internalOrgMutation({
     const { internal } = await import('./_generated/api.ts')
     await ctx.scheduler.runAfter(60_000, internal.jobs.take, { id, principal: explicitPrincipal(ctx.principal) })
     return null
+  },
+})
+
+export const takeByAction = auth.internalOrgAction({
+  args: { id: v.id('jobs') },
+  permission: 'job:run',
+  handler: async (ctx, { id }): Promise<{ by: string | undefined }> => {
+    const { internal } = await import('./_generated/api.ts')
+    return unwrap(ctx.runMutation(internal.jobs.take, { id, principal: explicitPrincipal(ctx.principal) }))
   },
 })

@@ -6,7 +6,7 @@ import type { RunnerAuditEntry } from '../../runner/options.ts'
 import type { Approver } from '../../runner/pairing.ts'
 import { isRunnerRefusal, type RunnerRefused, refuse } from '../../runner/runner-refused.ts'
 import type { Runner } from '../../runner/runner-store.ts'
-import { seesWorkspace } from '../admission.ts'
+import { type Known, seesWorkspace } from '../admission.ts'
 import { authReader, authWriter } from '../contexts.ts'
 import { makeFunction } from '../make-function.ts'
 import type { Setting } from '../options.ts'
@@ -58,15 +58,15 @@ export function answersAboutRunners(setting: Setting, options: ReadOptions): Omi
           grantsOf(db, setting, scopes, { person, organization, workspace: workspaceOf(args) }),
         audit: async (entry) => void (entry.type !== 'refused' && entries.push(entry)),
       })
-      const { organization } = by
+      const known = knownOf(ctx.principal)
       try {
         const result = await answer(runners, by, args)
-        for (const entry of entries) await recordRunner(db, setting, entry, { organization }, origin)
+        for (const entry of entries) await recordRunner(db, setting, entry, known, origin)
         return result
       } catch (error) {
         if (!isRunnerRefusal(error)) throw error
         const { code } = error
-        await recordRefusal(db, setting, { at: 'person', code }, { organization, user: by.person }, origin)
+        await recordRefusal(db, setting, { at: 'person', code }, known, origin)
         return refusalOf(error)
       }
     }
@@ -76,6 +76,7 @@ export function answersAboutRunners(setting: Setting, options: ReadOptions): Omi
     mutation({
       args: { runner: v.string() },
       permission: permissions.end,
+      audit: revoke ? 'runner.revoke' : 'runner.end_tokens',
       handler: async (context, given) => {
         const { db, principal } = context as OwnContext
         const row = await findRunner(authReader(db), String(Reflect.get(given, 'runner')))
@@ -94,11 +95,13 @@ export function answersAboutRunners(setting: Setting, options: ReadOptions): Omi
     lookUp: mutation({
       args: { code: v.string() },
       permission: permissions.pair,
+      audit: 'runner.look_up',
       handler: answering((runners, by, { code }: { readonly code: string }) => runners.lookUp(by, code)),
     }),
     approve: mutation({
       args: { code: v.string(), workspace: v.string() },
       permission: permissions.pair,
+      audit: 'runner.approve',
       stepUpSeconds,
       handler: answering(
         async (runners, by, { code, workspace }: { readonly code: string; readonly workspace: string }) =>
@@ -108,6 +111,7 @@ export function answersAboutRunners(setting: Setting, options: ReadOptions): Omi
     deny: mutation({
       args: { code: v.string() },
       permission: permissions.pair,
+      audit: 'runner.deny',
       handler: answering(async (runners, by, { code }: { readonly code: string }) => {
         await runners.deny(by, code)
         return null
@@ -140,6 +144,15 @@ const unused = {
   sessions: { verify: () => refuse('unsupported_grant') },
   usedProofs: { seen: async () => true },
   sign: () => refuse('unsupported_grant'),
+}
+
+function knownOf({ organization, user, actor, session }: OrgPrincipal): Known {
+  return {
+    organization,
+    ...(user === undefined ? {} : { user }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(session === undefined ? {} : { session }),
+  }
 }
 
 function workspaceOf(args: object): string {

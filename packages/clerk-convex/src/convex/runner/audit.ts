@@ -1,11 +1,7 @@
 import type { RunnerAuditEntry } from '../../runner/options.ts'
 import type { Known } from '../admission.ts'
-import { type AuthWriter, type Origin, record } from '../audit.ts'
+import { type AuthWriter, type Origin, record, recordBounded } from '../audit.ts'
 import type { Setting } from '../options.ts'
-
-/** Rows of one refusal, for one runner or one person, or for all who show no token that holds. */
-const mostRows = 10
-const withinMs = 3_600_000
 
 type Refusal = Extract<RunnerAuditEntry, { type: 'refused' }>
 
@@ -41,11 +37,7 @@ export async function recordRunner(
   }
 }
 
-/**
- * A row for each refusal, up to 10 an hour of the same code about the same runner or person; what is beyond that is a line
- * of the log. Refusals of strangers are counted together, so that no flood fills the table, and never with those of a
- * runner, so that none hides what befalls it.
- */
+/** A row for each refusal within what `recordBounded` allows; beyond that a line of the log. */
 export async function recordRefusal(
   db: AuthWriter,
   setting: Setting,
@@ -54,18 +46,8 @@ export async function recordRefusal(
   origin: Origin,
 ): Promise<void> {
   const { runner, user } = known
-  const action = 'runner.refused'
-  const since = setting.now() * 1_000 - withinMs
-  const written = await db
-    .query('authAudit')
-    .withIndex('by_refusal', (q) =>
-      q.eq('action', action).eq('runner', runner).eq('user', user).eq('reason', code).gt('at', since),
-    )
-    .take(mostRows)
-  if (written.length < mostRows) {
-    await record(db, setting.now(), known, { kind: 'runner', action, outcome: 'denied', reason: code }, origin)
-    return
-  }
+  const what = { kind: 'runner', action: 'runner.refused', outcome: 'denied', reason: code } as const
+  if (await recordBounded(db, setting.now(), known, what, origin)) return
   const who = { ...(runner === undefined ? {} : { runner }), ...(user === undefined ? {} : { user }) }
   setting.emit({ type: 'runner_refused', at, code, ...who })
 }

@@ -5,7 +5,7 @@ import { createRunnerTokens, type RunnerTokens } from '../../runner/create-runne
 import type { RunnerAuditEntry, RunnerTokensOptions } from '../../runner/options.ts'
 import { refuse as refuseRunner } from '../../runner/runner-refused.ts'
 import { runnerProfile } from '../../runner/runner-signer.ts'
-import type { RunnerStore } from '../../runner/runner-store.ts'
+import type { Runner, RunnerStore } from '../../runner/runner-store.ts'
 import type { Setting } from '../options.ts'
 import { deploymentKeys, pinnedKeys } from './deployment-keys.ts'
 import { type ReadOptions, refuse } from './read-options.ts'
@@ -78,7 +78,7 @@ function tokensOf(setting: Setting, options: ReadOptions, ports: Ports): RunnerT
 export function endpointTokens(ctx: HttpContext, setting: Setting, options: ReadOptions): RunnerTokens {
   const step = stepper(ctx, options)
   const store = remoteRunnerStore(step)
-  let asking: string | undefined
+  let asking: Runner | undefined
   let issuing: Extract<RunnerAuditEntry, { type: 'token_issued' }> | undefined
   return tokensOf(setting, options, {
     tokens: nothingRead,
@@ -86,15 +86,13 @@ export function endpointTokens(ctx: HttpContext, setting: Setting, options: Read
     store: {
       ...store,
       runnerByKey: async (thumbprint) => {
-        const runner = await store.runnerByKey(thumbprint)
-        asking = runner?.id
-        return runner
+        asking = await store.runnerByKey(thumbprint)
+        return asking
       },
     },
     grants: async (person, organization) => {
-      const runner = asking === undefined ? undefined : await store.runnerById(asking)
-      if (runner === undefined) return undefined
-      const claimant = { person, organization, workspace: runner.workspace }
+      if (asking === undefined) return undefined
+      const claimant = { person, organization, workspace: asking.workspace }
       return (await step({ type: 'grants', claimant })) ?? undefined
     },
     audit: async (entry) => {
@@ -102,7 +100,7 @@ export function endpointTokens(ctx: HttpContext, setting: Setting, options: Read
       if (entry.type === 'token_issued') issuing = entry
       if (entry.type !== 'refused') return
       const { at, code } = entry
-      await step({ type: 'refused', at, code, ...(asking === undefined ? {} : { runner: asking }) })
+      await step({ type: 'refused', at, code, ...(asking === undefined ? {} : { runner: asking.id }) })
     },
     sign: async (claims, lifeSeconds) => {
       const answer = await step({ type: 'issue', claims, lifeSeconds, grant: issuing?.grant ?? 'assertion' })
