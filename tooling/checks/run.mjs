@@ -13,6 +13,7 @@ const names = [
   'file-size',
   'readmes',
   'route-tests',
+  'named-tests',
   'words',
   'doc-links',
   'doc-examples',
