@@ -59,7 +59,7 @@ it('ends a session, and shows the acknowledgements as they arrive', async () => 
   const agentApi = section.getByRole('row', { name: /^agent-api/ })
   await agentApi.getByText('Acknowledged').waitFor()
   await section.getByRole('status').filter({ hasText: 'All 2 consumers' }).waitFor()
-  expect(await agentApi.locator('.after').textContent()).toMatch(/^\d\.\d s$/)
+  expect(await agentApi.locator('.after').textContent()).toMatch(/^\d+\.\d s$/)
   await refused(token)
   await page.getByRole('row').filter({ hasText: sid }).getByText('Ended').waitFor()
 })

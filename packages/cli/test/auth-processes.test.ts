@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -24,7 +24,7 @@ interface Proxy {
 }
 
 async function startProxy(target: number): Promise<Proxy> {
-  const server = createServer(async (request, response) => {
+  const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request)
     const { 'content-type': type, authorization } = request.headers
     const headers = { ...(type && { 'content-type': type }), ...(authorization && { authorization }) }
@@ -38,7 +38,9 @@ async function startProxy(target: number): Promise<Proxy> {
     }
     response.writeHead(answer.status, { 'content-type': 'application/json' })
     response.end(answered, () => isRefresh && proxy.afterAnswer())
-  })
+  }
+  // A process that was killed in the midst of a question is none to answer.
+  const server = createServer((request, response) => void pass(request, response).catch(() => response.destroy()))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const proxy: Proxy = {

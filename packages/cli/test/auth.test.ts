@@ -2,7 +2,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { systemClock } from '@countersign/tokens'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { decodeToken } from '../src/decode-token.ts'
 import { terminal } from './run.ts'
 import { password, type RunningService, runService } from './running-service.ts'
@@ -144,8 +144,7 @@ async function typeAt(typed: readonly (readonly [prompt: string, keys: string])[
   })
   const asked = service.run(['auth', 'login', '--issuer', service.issuer], { stdin, stderr })
   for (const [prompt, keys] of typed) {
-    const waited = { interval: 5 }
-    await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(prompt), waited)
+    await expect.poll(() => stripVTControlCharacters(shown), { interval: 5 }).toContain(prompt)
     stdin.write(keys)
   }
   const { exitCode, stderr: said } = await asked

@@ -91,7 +91,7 @@ describe('completion', () => {
   it('works in a zsh that completes, from a terminal of its own', () => {
     // In a pseudo-terminal, with a function in the program's place that says how it was called.
     const script = `zmodload zsh/zpty
-      said() { all=; for i in {1..1000}; do zpty -r -t z line && all+=$line; [[ $all == *"$1"* ]] && return; sleep 0.02; done }
+      said() { all=; for i in {1..4000}; do zpty -r -t z line && all+=$line; [[ $all == *"$1"* ]] && return; sleep 0.02; done }
       typeset line all=
       zpty -b z "zsh -f -i"
       zpty -w z 'PS1= PROMPT_EOL_MARK=; autoload -Uz compinit; compinit -u -D; eval "$(<../completion.zsh)"

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { systemClock } from '@countersign/tokens'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { CliIo } from '../src/index.ts'
 import { inputLimitBytes, readSecret } from '../src/read-secret.ts'
 import { readToken } from '../src/read-token.ts'
@@ -91,7 +91,7 @@ function sitDown(): { io: CliIo; shown: () => string; answer: (prompt: string, l
     io: ioWith(stdin, stderr),
     shown: () => shown,
     async answer(text, line) {
-      await vi.waitFor(() => expect(stripVTControlCharacters(shown)).toContain(text), { interval: 5 })
+      await expect.poll(() => stripVTControlCharacters(shown), { interval: 5 }).toContain(text)
       stdin.write(`${line}\n`)
     },
   }

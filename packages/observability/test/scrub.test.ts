@@ -123,12 +123,12 @@ describe('scrub', () => {
   it.each(evil)('takes linear time over %j repeated', (piece) => {
     const time = (length: number): number => {
       const text = piece.repeat(length / piece.length)
-      const start = performance.now()
+      const start = process.cpuUsage()
       scrub(text)
-      return performance.now() - start
+      return process.cpuUsage(start).user / 1000
     }
     time(50_000)
-    // Quadratic work would take minutes for this.
-    expect(time(2_000_000)).toBeLessThan(4_000)
+    // Quadratic work would take minutes for this. The processor's time, of which a busy machine leaves the same to do.
+    expect(time(2_000_000)).toBeLessThan(10_000)
   })
 })

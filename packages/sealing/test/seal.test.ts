@@ -119,10 +119,9 @@ describe('open refuses', () => {
   }
 
   it('a passphrase with any number of rounds, before deriving anything', async () => {
+    // So many take minutes: longer than a test may.
     const sealed = await withHeader({ ...base, alg: 'PBES2-HS512+A256KW', p2c: 2 ** 31, p2s: 'AAAAAAAAAAA' })
-    const started = performance.now()
     await expect(open(sealed, options)).rejects.toMatchObject({ code: 'sealed_malformed' })
-    expect(performance.now() - started).toBeLessThan(200)
   })
 
   const shapes: [why: string, sealed: string][] = [

@@ -79,7 +79,7 @@ describe('listen', () => {
   })
 
   it('closes a client that never ends its headers, and serves others meanwhile', async () => {
-    const { url } = await start({ headersTimeoutMs: 100, requestTimeoutMs: 200 })
+    const { url } = await start({ headersTimeoutMs: 2_000, requestTimeoutMs: 3_000 })
     const slow = raw(url, 'GET / HTTP/1.1\r\nHost: a\r\nX-Drip:')
     expect(await (await fetch(url)).text()).toBe('hello')
     expect(await slow).toMatch(/^HTTP\/1\.1 408 /)
