@@ -86,6 +86,24 @@ describe.each([
     await expect(checked()).rejects.toMatchObject({ code: 'proof_replayed', where: 'claims.jti' })
   })
 
+  it('many at once: none is judged by the bytes of another', async () => {
+    const forged = `${proofWith({ jti: 'forged' }, {}, ed).split('.', 2).join('.')}.${proofWith({}, {}, ed).split('.')[2]}`
+    const proofs = Array.from({ length: 60 }, (_, at) =>
+      at % 3 === 2 ? forged : proofWith({ jti: `proof_${at}` }, {}, at % 3 === 0 ? ed : es),
+    )
+    const clock = new FakeClock()
+    const usedProofs = memoryUsedProofs({ clock })
+    const codes = await Promise.all(
+      proofs.map((proof) =>
+        check(proof, { clock, usedProofs }).then(
+          () => 'accepted',
+          (error: { readonly code: string }) => error.code,
+        ),
+      ),
+    )
+    expect(codes).toEqual(proofs.map((proof) => (proof === forged ? 'proof_bad_signature' : 'accepted')))
+  })
+
   it('any character changed, taken or added: refused', async () => {
     for (const key of [ed, es]) {
       const good = proofWith({}, {}, key)
@@ -276,6 +294,13 @@ describe('checkDpopProof', () => {
       code: 'bad_option',
     })
   })
+
+  it.each(['/runs', 'https://a.example/../runs', ''])(
+    'is for no URL at all, %j, on both sides: refused',
+    async (url) => {
+      await expect(check(proofWith({ htu: url }), { url })).rejects.toMatchObject({ code: 'proof_wrong_url' })
+    },
+  )
 
   it('uses up no id for a proof that is refused, nor that of another key', async () => {
     const clock = new FakeClock()
