@@ -156,6 +156,17 @@ it('of strangers at a public function has as few rows', async () => {
   expect(await world.audit('runner.revoke')).toHaveLength(10)
   const unwritten = { type: 'denied', kind: 'unwritten', action: 'runner.revoke', reason: 'signed_out' }
   expect(told).toEqual(Array(5).fill(unwritten))
+
+  // Each who is somebody has their own, and members have one for each call.
+  const [outsider, member] = [world.person('admin'), world.person('member')]
+  await world.setRole(member, 'member')
+  const rows = async (user: string) => (await world.audit('runner.revoke')).filter((row) => row.user === user)
+  for (let times = 0; times < 15; times++) {
+    for (const user of [outsider, member]) await world.as(user).mutation(api.runners.revoke, { runner: 'runner_x' })
+  }
+  expect(await rows(outsider)).toHaveLength(10)
+  expect(await rows(member)).toHaveLength(15)
+  expect(told.at(-1)).toMatchObject({ kind: 'unwritten', reason: 'not_a_member', user: outsider })
 })
 
 describe('an address', () => {

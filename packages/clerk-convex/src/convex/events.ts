@@ -10,7 +10,7 @@ export type AuthEvent =
       readonly type: 'denied'
       /** `permission` or `audit` of the function, or its kind where it has neither. */
       readonly action: string
-      /** `unwritten`: of a stranger, beyond the rows that such a denial may have in an hour. */
+      /** `unwritten`: of nobody or no member, beyond the rows that such a denial may have in an hour. */
       readonly kind: 'query' | 'rolled_back' | 'unwritten'
       readonly reason: DenialReason
       readonly user?: string

@@ -175,11 +175,13 @@ async function passGate(ctx: RawMutationContext, call: GateCall, setting: Settin
     const [db, now, origin] = [authWriter(ctx.db), setting.now(), originOf(request)]
     const what = { kind: kindOf(reason), action, outcome: result }
     if (reason === undefined) return record(db, now, known, what, origin)
-    // Anybody may call a public function, and no row of a stranger's says who it was.
-    const isStranger = explicit === undefined && known.user === undefined
+    // Anybody may call a public function, and accounts cost little.
+    const isStranger = explicit === undefined && strange.has(reason)
     if (!isStranger) return record(db, now, known, { ...what, reason }, origin)
     const isWritten = await recordBounded(db, now, known, { ...what, reason }, origin)
-    if (!isWritten) setting.emit({ type: 'denied', kind: 'unwritten', action, reason })
+    const { user, organization } = known
+    const who = { ...(user === undefined ? {} : { user }), ...(organization === undefined ? {} : { organization }) }
+    if (!isWritten) setting.emit({ type: 'denied', kind: 'unwritten', action, reason, ...who })
   }
   const reason = 'principal' in outcome ? (stale ? 'step_up_required' : undefined) : outcome.reason
   if (reason !== undefined || !('principal' in outcome)) {
@@ -228,6 +230,15 @@ function workspaceOf({ workspace }: FunctionCard, args: Args): string | undefine
   // An argument that is optional and left out is a workspace that nobody sees.
   return typeof id === 'string' ? id : ''
 }
+
+/** Of those who are no members, or not known at all. */
+const strange: ReadonlySet<DenialReason> = new Set([
+  'signed_out',
+  'pending_session',
+  'unknown_user',
+  'no_organization',
+  'not_a_member',
+])
 
 function isPrivileged({ permission, audit }: Gate): boolean {
   return permission !== undefined || audit !== undefined
