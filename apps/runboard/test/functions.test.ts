@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { AuthError, unwrap } from '@countersign/clerk-convex'
 import { convexLoopback, fakeClerk } from '@countersign/clerk-convex/testing'
 import { createCanary } from '@countersign/observability/testing'
 import { ConvexHttpClient } from 'convex/browser'
 import { convexTest } from 'convex-test'
+import { rolldown } from 'rolldown'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { api, internal } from '../src/convex/_generated/api.js'
 import { modules, type Seeded, schema, seed } from './world.ts'
@@ -208,6 +211,29 @@ it('has generated types for every module', () => {
   const generated = readFileSync(new URL('_generated/api.d.ts', folder), 'utf8')
   const names = readdirSync(folder).flatMap((name) => /^(?!schema|auth\.config)(\w+)\.ts$/.exec(name)?.[1] ?? [])
   expect([...generated.matchAll(/import type \* as (\w+)/g)].map(([, name]) => name)).toEqual(names.sort())
+})
+
+it('bundles without Node, as Convex bundles', async () => {
+  const builtins: string[] = []
+  const bundle = await rolldown({
+    input: fileURLToPath(new URL('../src/convex/http.ts', import.meta.url)),
+    platform: 'browser',
+    onLog() {},
+    plugins: [
+      {
+        name: 'builtins',
+        resolveId(source) {
+          if (!isBuiltin(source)) return null
+          builtins.push(source)
+          return { id: source, external: true }
+        },
+      },
+    ],
+  })
+  const { output } = await bundle.generate({ format: 'esm', minify: true })
+  await bundle.close()
+  expect(builtins).toEqual([])
+  expect(output[0].code.length).toBeLessThan(512 * 1024)
 })
 
 it('keeps tokens out of the audit and of the log', async () => {

@@ -25,6 +25,7 @@ http.route({ pathPrefix: '/runner/', method: 'POST', handler: runners.endpoints 
 // Convex's own validators say whether it is an id of a run.
 const id = z.string().transform((text) => text as Id<'runs'>)
 const lines = z.array(z.string()).max(100)
+const from = z.number().int().min(0)
 
 http.route({
   path: '/jobs/whoami',
@@ -40,7 +41,7 @@ job('/jobs/take', z.object({}), async ({ runQuery, runMutation }) => {
   const waiting = await runQuery(internal.jobs.next, {})
   return waiting === null ? null : runMutation(internal.jobs.take, { id: waiting })
 })
-job('/jobs/report', z.object({ id, lines }), async ({ runMutation }, said) => ({
+job('/jobs/report', z.object({ id, from, lines }), async ({ runMutation }, said) => ({
   goOn: await runMutation(internal.jobs.report, said),
 }))
 job('/jobs/finish', z.object({ id, succeeded: z.boolean() }), async ({ runMutation }, said) => ({

@@ -4,15 +4,17 @@ import { auth } from './auth.ts'
 const mostLines = 2_000
 const longestLine = 1_000
 
-/** What waits for a runner: asked often, so it is not written down. */
+/** What waits for this runner: asked often, so it is not written down. */
 export const next = auth.internalOrgQuery({
   args: {},
   handler: async (ctx) => {
-    const run = await ctx.db
-      .query('runs')
-      .withIndex('by_state', (q) => q.eq('state', 'queued'))
+    const inState = (state: 'running' | 'queued') =>
+      ctx.db.query('runs').withIndex('by_state', (q) => q.eq('state', state))
+    // One that it took and does not know of: the answer was lost, or the runner was started anew.
+    const own = await inState('running')
+      .filter((q) => q.eq(q.field('runner'), ctx.principal.runner?.id))
       .first()
-    return run?._id ?? null
+    return (own ?? (await inState('queued').first()))?._id ?? null
   },
 })
 
@@ -23,20 +25,27 @@ export const take = auth.internalOrgMutation({
   audit: 'run.take',
   handler: async (ctx, { id }) => {
     const run = await ctx.db.get(id)
-    if (run?.state !== 'queued') return null
-    await ctx.db.patch(id, { state: 'running', ...(ctx.principal.runner && { runner: ctx.principal.runner.id }) })
-    return { id, task: run.task, repository: run.repository }
+    const runner = ctx.principal.runner?.id
+    if (run === null || runner === undefined) return null
+    const isOwn = run.state === 'running' && run.runner === runner
+    if (!isOwn && run.state !== 'queued') return null
+    await ctx.db.patch(id, { state: 'running', runner })
+    return { id, task: run.task, repository: run.repository, printed: run.printed ?? 0 }
   },
 })
 
-/** Says whether to go on: a run that was stopped, or is another runner's, is not. */
+/**
+ * Says whether to go on: a run that was stopped, or is another runner's, is not. `from` is how many lines came before:
+ * a report whose answer was lost comes again, and is kept once.
+ */
 export const report = auth.internalOrgMutation({
-  args: { id: v.id('runs'), lines: v.array(v.string()) },
-  handler: async (ctx, { id, lines }) => {
+  args: { id: v.id('runs'), from: v.number(), lines: v.array(v.string()) },
+  handler: async (ctx, { id, from, lines }) => {
     const run = await ctx.db.get(id)
     if (run?.state !== 'running' || run.runner !== ctx.principal.runner?.id) return false
     const printed = run.printed ?? 0
-    const kept = lines.slice(0, Math.max(0, mostLines - printed))
+    const kept = lines.slice(Math.max(0, printed - from), Math.max(0, mostLines - from))
+    if (kept.length === 0) return true
     for (const text of kept) await ctx.db.insert('lines', { run: id, text: text.slice(0, longestLine) })
     await ctx.db.patch(id, { printed: printed + kept.length })
     return true

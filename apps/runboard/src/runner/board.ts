@@ -5,8 +5,8 @@ import { z } from 'zod'
 export interface Board {
   whoAmI(): Promise<z.infer<typeof meSchema>>
   take(): Promise<Job | undefined>
-  /** Whether to go on: false once somebody has stopped the run. */
-  report(id: string, lines: readonly string[]): Promise<boolean>
+  /** `from`: how many lines were reported before. Whether to go on: false once somebody has stopped the run. */
+  report(id: string, from: number, lines: readonly string[]): Promise<boolean>
   finish(id: string, succeeded: boolean): Promise<void>
 }
 
@@ -23,7 +23,7 @@ const meSchema = z.object({
   workspace: z.string(),
   scopes: z.array(z.string()),
 })
-const jobSchema = z.object({ id: z.string(), task: z.string(), repository: z.string() })
+const jobSchema = z.object({ id: z.string(), task: z.string(), repository: z.string(), printed: z.number() })
 
 const deadlineMs = 15_000
 const longestPauseMs = 30_000
@@ -62,7 +62,7 @@ export function connectBoard({ url, fetch, signal, onReach }: BoardOptions): Boa
         return answer.parse(said)
       } catch (error) {
         signal.throwIfAborted()
-        const isFinal = isRunnerError(error) && error.code !== 'issuer_unavailable'
+        const isFinal = isRunnerError(error) && !error.code.endsWith('_unavailable')
         if (isFinal || error instanceof BoardRefused || error instanceof z.ZodError) throw error
         reach(false)
         await pause(pauseMs, signal)
@@ -73,7 +73,8 @@ export function connectBoard({ url, fetch, signal, onReach }: BoardOptions): Boa
   return {
     whoAmI: () => call('/jobs/whoami', {}, meSchema),
     take: async () => (await call('/jobs/take', {}, jobSchema.nullable())) ?? undefined,
-    report: async (id, lines) => (await call('/jobs/report', { id, lines }, z.object({ goOn: z.boolean() }))).goOn,
+    report: async (id, from, lines) =>
+      (await call('/jobs/report', { id, from, lines }, z.object({ goOn: z.boolean() }))).goOn,
     finish: async (id, succeeded) => void (await call('/jobs/finish', { id, succeeded }, z.unknown())),
   }
 }

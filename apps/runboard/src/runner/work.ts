@@ -29,7 +29,7 @@ export async function work({ board, start, once, signal, say }: WorkOptions): Pr
 
 /** Tells what a program prints while it runs, and ends it once the board says so. */
 async function workOn(
-  { id }: Job,
+  { id, printed }: Job,
   running: Running,
   { board, signal }: Pick<WorkOptions, 'board' | 'signal'>,
 ): Promise<string> {
@@ -37,6 +37,7 @@ async function workOn(
   signal.addEventListener('abort', stop, { once: true })
   try {
     let hasEnded = false
+    let from = printed
     void running.ended.then(() => {
       hasEnded = true
     })
@@ -45,11 +46,12 @@ async function workOn(
       const isLast = hasEnded
       const lines = running.takeLines(mostLines)
       // Without lines too: it is how a runner hears that its run was stopped.
-      if (!(await board.report(id, lines))) {
+      if (!(await board.report(id, from, lines))) {
         running.stop()
         await running.ended
         return 'stopped'
       }
+      from += lines.length
       if (isLast && lines.length < mostLines) break
       if (lines.length < mostLines) await Promise.race([pause(tellMs, signal), running.ended])
     }
