@@ -22,6 +22,7 @@ const names = [
   'websocket-revocation',
   'websocket-reauth',
   'websocket-flood',
+  'runboard-recovery',
   'credential-get',
   'embedded-start',
 ]
