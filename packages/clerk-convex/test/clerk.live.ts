@@ -8,11 +8,14 @@ import { verdict } from './clerk-world.ts'
  * `pnpm run live`, which needs the instance's keys; how to give them is in the README.
  */
 const { CLERK_LIVE_SECRET_KEY: secretKey = '', CLERK_LIVE_ISSUER: issuer = '' } = process.env
-if (!secretKey.startsWith('sk_test_') || issuer === '') {
-  throw new Error('Give CLERK_LIVE_SECRET_KEY (sk_test_…) and CLERK_LIVE_ISSUER of a development instance.')
+const isGiven = secretKey.startsWith('sk_test_') && issuer !== ''
+if (!isGiven) {
+  console.warn(
+    'SKIPPED: Clerk. Give CLERK_LIVE_SECRET_KEY (sk_test_…) and CLERK_LIVE_ISSUER of a development instance.',
+  )
 }
 
-describe('a real instance of Clerk', () => {
+describe.skipIf(!isGiven)('a real instance of Clerk', () => {
   const client = createClerkClient({ secretKey, telemetry: { disabled: true } })
 
   it('a session of it is accepted with discovered and with pinned keys, and refused when changed', async () => {

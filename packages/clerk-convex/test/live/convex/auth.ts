@@ -1,0 +1,1 @@
+export { gate, receiveWebhook, whoAmI } from '../../convex/auth.ts'
