@@ -152,6 +152,18 @@ it('ids are kept for as long as was said, objects for as long as there is room',
   expect(await ledger.begin({ ...later, happenedAtMs: 9 })).toBe('repeated')
 })
 
+it('forgetting one takes back nothing of a later one', async () => {
+  const ledger = memoryWebhookLedger()
+  const at = (id: string, happenedAtMs: number) => ({ id, object: 'user:1', happenedAtMs, keepUntil: now() + 86_400 })
+  expect(await ledger.begin(at('msg_1', 1_000))).toBe('new')
+  expect(await ledger.begin(at('msg_2', 2_000))).toBe('new')
+  expect(await ledger.begin(at('msg_3', 3_000))).toBe('new')
+  await ledger.forget(at('msg_2', 2_000))
+  expect(await ledger.begin(at('msg_4', 2_500))).toBe('late')
+  await ledger.forget(at('msg_3', 3_000))
+  expect(await ledger.begin(at('msg_5', 2_500))).toBe('new')
+})
+
 it('memory is bounded', async () => {
   const ledger = memoryWebhookLedger()
   const keepUntil = now() + 86_400
