@@ -2,6 +2,10 @@
 import { environmentParts, readEnvironment, runService } from '@countersign-apps/kit'
 import { startStand } from './stand/start-stand.ts'
 
+// Whoever started it with a channel, and is gone, cannot end it any more.
+process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+process.channel?.unref()
+
 await runService(async () => {
   const { PORT: port } = readEnvironment({ PORT: environmentParts.port.default(4624) }, process.env)
   const stand = await startStand({ port })

@@ -13,6 +13,7 @@ import { type AgentsOfTour, startAgents } from './agents-of-tour.ts'
 import type { TourArguments } from './arguments.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { type MonitorOfTour, startMonitorOfTour } from './monitor-of-tour.ts'
+import { type RunboardOfTour, startRunboard } from './runboard-of-tour.ts'
 import { startSupport } from './support-of-tour.ts'
 import { Surprise } from './walk.ts'
 import { addWorkerAccounts, type OwnAccount, startWorkers } from './workers-of-tour.ts'
@@ -35,6 +36,7 @@ export interface Fleet {
     readonly 'synthetic-monitor': string
     readonly 'mcp-orchestrator': string
     readonly 'mcp-coder': string
+    readonly runboard: string
   }
   readonly configFile: string
   readonly dataDir: string
@@ -60,6 +62,7 @@ export interface Fleet {
     agentToken: string
     chatToken: string
     agentRefreshToken: string
+    clerkToken: string
   }
   /** Of what runs in the background. */
   readonly workers: {
@@ -71,6 +74,7 @@ export interface Fleet {
   }
   /** Its accounts. */
   readonly monitor: Pick<MonitorOfTour, 'account' | 'password'>
+  readonly runboard: Pick<RunboardOfTour, 'convexUrl' | 'siteUrl' | 'clerkUrl'>
   readonly agents: Pick<AgentsOfTour, 'app' | 'orchestratorId' | 'coder'>
   /** With another password, over the same data. */
   restartCmux(password: string): Promise<void>
@@ -89,6 +93,7 @@ const preferredPorts = {
   'mcp-coder': 4616,
   cmux: 4620,
   payments: 4622,
+  runboard: 4624,
 } as const
 
 /** Readers of the JWKS are quickened as the rotation policy is. */
@@ -171,6 +176,13 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
   try {
     const service = await startTokenService(config, { logDestination: log })
     parts.push(service)
+    const runboardStarts = startRunboard({
+      port: await portNear(preferredPorts.runboard),
+      logDestination: log,
+    })
+    // Looked at when the others run: until then its failure is nobody's.
+    runboardStarts.catch(() => undefined)
+    parts.push({ close: () => runboardStarts.then((one) => one.close()).catch(() => undefined) })
     const own = await addWorkerAccounts(service)
     const jwks = { demo: { scale: demoScale } }
     const billingPort = await portNear(preferredPorts['billing-worker'])
@@ -239,6 +251,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
       logDestination: log,
     })
     parts.push(cmux)
+    const runboard = await runboardStarts
     return {
       addresses: {
         issuer,
@@ -249,6 +262,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         'support-console': support.url,
         'synthetic-monitor': monitor.url,
         ...agents.addresses,
+        runboard: runboard.url,
       },
       configFile,
       dataDir: dir,
@@ -269,6 +283,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         agentToken: '',
         chatToken: '',
         agentRefreshToken: '',
+        clerkToken: '',
       },
       workers: {
         analyticsDatabase: workers.analyticsDatabase,
@@ -277,6 +292,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
         charges: workers.charges,
       },
       monitor,
+      runboard,
       agents,
       restartCmux: (changed) => cmux.restart(changed),
       close,

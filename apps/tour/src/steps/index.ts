@@ -9,6 +9,7 @@ import { monitor } from './monitor.ts'
 import { operator } from './operator.ts'
 import { people, theft } from './people.ts'
 import { rotation } from './rotation.ts'
+import { runboard } from './runboard.ts'
 import { services } from './services.ts'
 import { support } from './support.ts'
 import { workers } from './workers.ts'
@@ -27,5 +28,6 @@ export const steps: readonly Step<Fleet>[] = [
   ...rotation,
   ...theft,
   ...cmux,
+  ...runboard,
   ...metrics,
 ]
