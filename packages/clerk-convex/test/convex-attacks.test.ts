@@ -2,6 +2,8 @@ import { makeFunctionReference } from 'convex/server'
 import { v } from 'convex/values'
 import { convexTest } from 'convex-test'
 import { expect, it } from 'vitest'
+import { readDenial } from '../src/denial.ts'
+import { withToken } from '../src/testing/index.ts'
 import { auth, issuer } from './convex/auth.ts'
 import schema from './convex/schema.ts'
 import { modules, seedWorld } from './convex-world.ts'
@@ -27,6 +29,19 @@ const ranges = {
         .query('projects')
         .filter((q) => q.eq(q.field('orgId'), organization))
         .collect(),
+  }),
+  move: auth.orgMutation({
+    args: { id: v.id('projects'), to: v.optional(v.string()), isUnset: v.boolean() },
+    handler: (ctx, { id, to, isUnset }) => ctx.db.patch(id, { orgId: isUnset ? undefined : to } as never),
+  }),
+  inWorkspace: auth.orgMutation({
+    args: { workspaceId: v.string(), id: v.id('runs') },
+    workspace: 'workspaceId',
+    handler: async (ctx, { id }) => {
+      const found = await ctx.db.get(id)
+      await ctx.db.patch(id, { state: 'stopped' })
+      return found
+    },
   }),
   /** One id in every way that reads or writes. */
   every: auth.orgMutation({
@@ -98,4 +113,39 @@ it('no id says whether there is something: of another tenant, of a table out of 
     expect([...answers], how).toHaveLength(1)
     expect(await t.run((ctx) => ctx.db.query('projects').collect())).toEqual(before)
   }
+})
+
+it.each([
+  ['another', { to: 'org_b', isUnset: false }],
+  ['none', { isUnset: true }],
+])('no row is given to %s tenant', async (_which, how) => {
+  const { t, ids, ada } = await attackWorld()
+  const call = ada.mutation(makeFunctionReference<'mutation'>('hole:move'), { id: ids.projectA, ...how })
+  expect(readDenial(await call)).toBe('not_found')
+  expect(await t.run((ctx) => ctx.db.get(ids.projectA))).toMatchObject({ orgId: 'org_a' })
+})
+
+it('a call in one workspace reaches no row of another one, though its caller sees both', async () => {
+  const { t, ids, ada } = await attackWorld()
+  const inWorkspace = makeFunctionReference<'mutation'>('hole:inWorkspace')
+  const call = ada.mutation(inWorkspace, { workspaceId: 'open_a', id: ids.privateRunA })
+  expect(readDenial(await call)).toBe('not_found')
+  expect(await t.run((ctx) => ctx.db.get(ids.privateRunA))).toMatchObject({ state: 'running' })
+  expect(await ada.mutation(inWorkspace, { workspaceId: 'private_a', id: ids.privateRunA })).toMatchObject({
+    workspaceId: 'private_a',
+  })
+})
+
+it.each([
+  ['the caller’s', { sub: 'ada', iss: issuer }, undefined],
+  ['another person’s', { sub: 'bob', iss: issuer }, 'step_up_required'],
+  ['another issuer’s', { sub: 'ada', iss: 'https://other.test' }, 'step_up_required'],
+])('who was verified just now is read from %s token: %o', async (_whose, claims, reason) => {
+  const { t, ids } = await attackWorld()
+  const iat = Math.floor(Date.now() / 1_000)
+  const payload = Buffer.from(JSON.stringify({ ...claims, fva: [0, -1], iat })).toString('base64url')
+  const identity = { subject: 'ada', issuer, tokenIdentifier: `${issuer}|ada`, o: { id: 'org_a' } }
+  const caller = await withToken(t, { token: `e30.${payload}.e30`, identity })
+  const remove = makeFunctionReference<'mutation'>('projects:remove')
+  expect(readDenial(await caller.mutation(remove, { id: ids.projectA }))).toBe(reason)
 })
