@@ -40,9 +40,10 @@ export function answerMessages(
 
   const handlers: Readonly<Record<keyof typeof messages, Handler>> = {
     'feed.read': (data, { connection }) => {
-      const page = feed.page(Problem.parse(readShape, data))
+      const part = feed.part(Problem.parse(readShape, data))
+      // In the very turn: what the last part does not have comes as an event.
       follow(connection)
-      return { type: 'feed.page', data: page }
+      return { type: 'feed.page', data: part }
     },
     'feed.post': (data) => {
       const { id } = feed.append({ type: 'note', text: Problem.parse(noteShape, data).text })

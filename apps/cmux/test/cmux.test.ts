@@ -150,6 +150,34 @@ describe('the WebSocket', () => {
     socket.close()
   })
 
+  it('gives a feed of any size in pages, and each event as it happens besides', async () => {
+    const token = await bench.signIn('service')
+    for (let count = 0; count < 40; count += 1) {
+      expect((await bench.as(token).post('/feed', { text: '界'.repeat(8_192) })).status).toBe(201)
+    }
+    const { events } = (await bench.as(token).get('/feed')).body
+    const socket = await plainSocket(bench.url, token)
+    await socket.next()
+    const ids: number[] = []
+    for (let more = true; more; ) {
+      socket.send({ type: 'feed.read', data: { after: ids.at(-1) ?? 0 } })
+      let frame = await socket.next()
+      while (typeof frame !== 'number' && frame.type === 'feed.event') frame = await socket.next()
+      if (typeof frame === 'number') throw new Error(`closed with ${frame}`)
+      const page = frame.data as { events: { id: number }[]; more: boolean }
+      expect(Buffer.byteLength(JSON.stringify(frame))).toBeLessThan(1_048_576)
+      ids.push(...page.events.map(({ id }) => id))
+      more = page.more
+      // Told at once, and with the last page too.
+      if (more) await bench.as(token).post('/feed', { text: 'meanwhile' })
+    }
+    expect(ids.slice(0, events.length)).toEqual(events.map(({ id }: { id: number }) => id))
+    expect(ids.length).toBeGreaterThan(events.length)
+    const { id } = (await bench.as(token).post('/feed', { text: 'now' })).body
+    expect(await socket.next()).toMatchObject({ type: 'feed.event', data: { id, text: 'now' } })
+    socket.close()
+  })
+
   it('serves the client of the page, which refuses nothing but what the token may not do', async () => {
     const token = await bench.signIn('service')
     const socket = connect(`${bench.url.replace('http', 'ws')}/ws`, { getToken: async () => token })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CommandLimits, type Commands, createCommands } from '../src/commands/commands.ts'
-import { outputLimits } from '../src/commands/output.ts'
+import { OutputText, outputLimits } from '../src/commands/output.ts'
 import { createFeed, type Feed, type FeedEvent } from '../src/feed.ts'
 
 let folder: string
@@ -151,6 +151,17 @@ describe('a command', () => {
     )
     expect((await outcome(id)).text).toBe('red ok\n\tend €')
   })
+
+  it('prints no half of a character where a long text is parted', () => {
+    const texts: string[] = []
+    const output = new OutputText((text) => texts.push(text))
+    output.push(Buffer.from(`x${'😀'.repeat(outputLimits.characters)}`))
+    output.end()
+    expect(texts.length).toBeGreaterThan(2)
+    for (const text of texts)
+      expect([text.isWellFormed(), text.length <= outputLimits.characters]).toEqual([true, true])
+    expect(texts.join('')).toBe(`x${'😀'.repeat(outputLimits.characters)}`)
+  })
 })
 
 describe('the feed', () => {
@@ -167,6 +178,22 @@ describe('the feed', () => {
     expect(narrow.page().events).toHaveLength(2)
     narrow.append({ type: 'note', text: 'x'.repeat(5_000) })
     expect(narrow.page().events).toHaveLength(1)
+  })
+
+  it('is read in parts that add up to it, each as large as one frame may be', () => {
+    const parted = createFeed({ now: () => 1 }, { partCharacters: 1_000 })
+    for (const length of [300, 300, 300, 5_000, 300]) parted.append({ type: 'note', text: 'x'.repeat(length) })
+    const ids: number[][] = []
+    for (let after = 0, more = true; more; ) {
+      const part = parted.part({ after, epoch: parted.page().epoch })
+      ids.push(part.events.map(({ id }) => id))
+      after = part.events.at(-1)?.id ?? 0
+      more = part.more
+    }
+    expect(ids).toEqual([[1, 2], [3], [4], [5]])
+    expect(parted.part({ after: 5 })).toMatchObject({ events: [], more: false })
+    expect(parted.part({ after: 5, epoch: 'another' }).events).toHaveLength(2)
+    expect(createFeed({ now: () => 1 }).part()).toMatchObject({ events: [], more: false })
   })
 
   it('tells each subscriber until it leaves', () => {

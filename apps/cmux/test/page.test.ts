@@ -198,6 +198,23 @@ it('connects again by itself when cmux was restarted, and goes on where it was',
   opened.forgive(/WebSocket connection to .* failed/)
 })
 
+it('shows a feed of any size whole, and goes on from there', async () => {
+  const worker = bench.as(await bench.signIn('service'))
+  for (let count = 0; count < 40; count += 1) {
+    expect((await worker.post('/feed', { text: `note-${count} ${'x'.repeat(8_000)}` })).status).toBe(201)
+  }
+  await signIn()
+  const notes = page.getByRole('log').getByText(/^note-/)
+  await page
+    .getByRole('log')
+    .getByText(/^note-39 /)
+    .waitFor()
+  await worker.post('/feed', { text: 'note-40' })
+  await page.getByRole('log').getByText('note-40', { exact: true }).waitFor()
+  const shown = (await notes.allTextContents()).map((text) => text.split(' ')[0])
+  expect(shown).toEqual(Array.from({ length: 41 }, (_, count) => `note-${count}`))
+})
+
 /** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */
 function lowContrast(): Promise<readonly string[]> {
   return page.evaluate(() => {

@@ -39,8 +39,15 @@ export class OutputText {
     this.#timer = undefined
     const text = plain(this.#waiting)
     this.#waiting = ''
-    for (let at = 0; at < text.length; at += outputLimits.characters) {
-      this.#emit(text.slice(at, at + outputLimits.characters))
+    for (let at = 0; at < text.length; ) {
+      const end = wholeEnd(text, at + outputLimits.characters)
+      this.#emit(text.slice(at, end))
+      at = end
     }
   }
+}
+
+/** One less, where that would part the two halves of a character. */
+function wholeEnd(text: string, end: number): number {
+  return end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff ? end - 1 : end
 }

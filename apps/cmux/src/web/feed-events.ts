@@ -15,6 +15,8 @@ export type FeedEvent = { readonly id: number; readonly at: number } & (
 export interface FeedPage {
   readonly epoch: string
   readonly events: readonly FeedEvent[]
+  /** Newer ones are there, to be asked for from the last of these on. */
+  readonly more: boolean
 }
 
 /** What cmux sends is cmux's own word: only told apart, not checked member by member. */

@@ -30,6 +30,8 @@ let session: Session | undefined
 let socket: ClientSocket | undefined
 /** The feed as far as it is shown: a new connection takes it up from there. */
 let shown: { epoch: string; id: number } | undefined
+/** False while parts of it are still to come, which hold every event that comes meanwhile. */
+let isCaughtUp = false
 
 const view = new FeedView((command) => {
   socket?.request('command.stop', { command }).catch(() => undefined)
@@ -71,7 +73,7 @@ function open(current: Session): ClientSocket {
   })
   opened.on('feed.event', (data) => {
     const event = asEvent(data)
-    if (shown !== undefined && event.id > shown.id) {
+    if (isCaughtUp && shown !== undefined && event.id > shown.id) {
       shown.id = event.id
       view.add(event)
     }
@@ -79,6 +81,7 @@ function open(current: Session): ClientSocket {
   opened.onState((state) => {
     page.state.textContent = stateWords[state]
     page.state.dataset.state = state
+    isCaughtUp = false
     if (state === 'ready') void readFeed(opened)
     // The token was refused, or has ended; nothing else stops a client that nobody stopped.
     if (state === 'stopped' && session === current) showSignIn(ended)
@@ -88,16 +91,20 @@ function open(current: Session): ClientSocket {
 
 async function readFeed(opened: ClientSocket): Promise<void> {
   try {
-    const from = shown === undefined ? {} : { after: shown.id, epoch: shown.epoch }
-    const { epoch, events } = asPage(await opened.request('feed.read', from))
-    if (shown?.epoch !== epoch) {
-      view.clear()
-      shown = { epoch, id: 0 }
-    }
-    for (const event of events) {
-      if (event.id <= shown.id) continue
-      shown.id = event.id
-      view.add(event)
+    while (!isCaughtUp) {
+      const from = shown === undefined ? {} : { after: shown.id, epoch: shown.epoch }
+      const { epoch, events, more } = asPage(await opened.request('feed.read', from))
+      if (opened !== socket) return
+      if (shown?.epoch !== epoch) {
+        view.clear()
+        shown = { epoch, id: 0 }
+      }
+      for (const event of events) {
+        if (event.id <= shown.id) continue
+        shown.id = event.id
+        view.add(event)
+      }
+      isCaughtUp = !more
     }
   } catch {
     // The connection went meanwhile: the next one asks again.
