@@ -775,6 +775,7 @@ describe('raw frames', () => {
     session.receiveText('{"type":"auth"}')
     session.receiveBinary(new Uint8Array([1, 2]))
     expect(got).toEqual([first, '{"type":"auth"}', new Uint8Array([1, 2])])
+    expect(session.extras?.firstFrame).toBeUndefined()
     expect(transport.frames).toEqual(['welcome'])
   })
 

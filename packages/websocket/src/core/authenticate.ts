@@ -85,8 +85,12 @@ function becomeReady<Scope extends string>(session: Session<Scope>, principal: P
   session.pingDueMs = core.schedule.nowMs() + core.limits.pingMs
   accept(session, principal, id)
   for (const call of core.onConnection) callGuarded(session, () => call(session.connection))
-  const first = session.extras?.firstFrame
-  if (first !== undefined && session.state === 'ready') deliver(session, first)
+  const { extras } = session
+  if (extras?.firstFrame === undefined) return
+  const first = extras.firstFrame
+  // It holds the token: nobody keeps it for as long as the connection lives.
+  extras.firstFrame = undefined
+  if (session.state === 'ready') deliver(session, first)
 }
 
 /** Answers a token that was taken, the first or a later one. */
