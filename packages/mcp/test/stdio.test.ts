@@ -6,7 +6,7 @@ import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { GuardedStdio, StdioToken } from '../src/index.ts'
 import { collector, jwk, makeGuard, makeRevocations, makeToken, movableClock } from './fixtures.ts'
 import { ask, buildV1, buildV2, call, type Options } from './worlds.ts'
@@ -71,7 +71,7 @@ describe.each(['v1', 'v2'])('a process of SDK %s, with its token from the enviro
     })
     await writeFile(revoked, '')
     await closed
-    expect(said).toContain('ended: revoked')
+    await vi.waitFor(() => expect(said).toContain('ended: revoked'), { timeout: 60_000 })
     await rm(folder, { recursive: true })
   })
 })

@@ -63,9 +63,10 @@ async function open(): Promise<TokenServiceParts> {
   return parts
 }
 
-async function serve(): Promise<string> {
+/** @param now Unix seconds, which it stays for it */
+async function serve(now: number): Promise<string> {
   const script = fileURLToPath(new URL('./children/serve.ts', import.meta.url))
-  const child = fork(script, [JSON.stringify(input), dir], { execArgv: [] })
+  const child = fork(script, [JSON.stringify(input), dir, `${now}`], { execArgv: [] })
   children.push(child)
   const [message] = await once(child, 'message')
   return (message as { url: string }).url
@@ -236,7 +237,8 @@ describe('50 refreshes of one token at once, in two processes', () => {
   it('end with one successor and the session alive, round after round', async () => {
     const operator = await open()
     await addAda(operator)
-    const urls = [await serve(), await serve()]
+    const now = Math.floor(Date.now() / 1000)
+    const urls = [await serve(now), await serve(now)]
     let { refresh_token } = await signIn(urls[0] ?? '')
     for (let round = 0; round < 4; round++) {
       const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(urls[i % 2] ?? '', refresh_token)))
@@ -257,7 +259,8 @@ describe('50 refreshes of one token at once, in two processes', () => {
       grants: ['sign_in', 'refresh_token'],
       audiences: ['agent-api'],
     })
-    const urls = [await serve(), await serve()]
+    const now = Math.floor(Date.now() / 1000)
+    const urls = [await serve(now), await serve(now)]
     const { refresh_token } = await signIn(urls[0] ?? '')
     await refresh(urls[0] ?? '', refresh_token)
     const form = { grant_type: 'refresh_token', refresh_token, client_id: 'thief' }

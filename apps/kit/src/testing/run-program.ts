@@ -22,7 +22,7 @@ export interface StartedProgram {
   /** Exit code and signal, once it has ended and all that it printed is there. */
   readonly exit: Promise<readonly unknown[]>
   readonly printed: () => string
-  /** When this stands in what was printed. @throws what was printed, where it ended without */
+  /** When a whole line with this in it was printed. @throws what was printed, where it ended without */
   said(text: string): Promise<void>
   readonly output: () => Printed
 }
@@ -52,7 +52,11 @@ export function startProgram(main: URL, { args = [], variables = {}, cwd }: Prog
     printed: () => output.printed,
     output: () => ({ ...output }),
     async said(text) {
-      while (!output.printed.includes(text)) {
+      const isSaid = (stream: string): boolean => {
+        const at = stream.indexOf(text)
+        return at >= 0 && stream.includes('\n', at)
+      }
+      while (!isSaid(output.stdout) && !isSaid(output.stderr)) {
         if (ended) throw new Error(`It ended: ${output.printed}`)
         await Promise.race([once(child, 'printed'), exit])
       }
@@ -60,7 +64,7 @@ export function startProgram(main: URL, { args = [], variables = {}, cwd }: Prog
   }
 }
 
-/** Runs a program until it has ended; `until`: it is told to end (SIGTERM) once it has printed this. */
+/** Runs a program until it has ended; `until`: it is told to end (SIGTERM) once it has printed a line with this. */
 export async function runProgram(
   main: URL,
   options: ProgramOptions & { readonly until?: string | undefined } = {},
