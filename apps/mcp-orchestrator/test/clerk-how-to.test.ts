@@ -76,7 +76,7 @@ it('calls an MCP server with a session of Clerk as the how-to says, until its we
     permissions: ['org:coder:read', 'org:coder:write'],
   })
   const session = clerk.world.addSession(user.id, organization.id)
-  const sessionToken = clerk.token(session.id)
+  const sessionToken = clerk.token(session.id, { lifeSeconds: 600 })
   const written = await askCoder(sessionToken, 'write_file', { path: 'a.txt', text: 'from Clerk' })
   expect(written.isError).not.toBe(true)
   const { structuredContent } = await askCoder(sessionToken, 'read_file', { path: 'a.txt' })

@@ -51,7 +51,12 @@ const reasons = () => fleet.service.events.flatMap((one) => (one.type === 'excha
 /** What a guard that follows the feed says of it. */
 async function isRevoked(token: string, audience = 'billing-worker'): Promise<boolean> {
   const { keys } = fleet.service.issuer.jwks().document
-  const verifier: Verifier = createVerifier({ issuer: fleet.service.url, audience, keys: staticKeys({ keys }) })
+  const verifier: Verifier = createVerifier({
+    issuer: fleet.service.url,
+    audience,
+    keys: staticKeys({ keys }),
+    clock: fleet.service.clock,
+  })
   const principal: Principal = await verifier.verify(token)
   return fleet.service.issuer.feed?.revocations.isRevoked(principal) ?? false
 }

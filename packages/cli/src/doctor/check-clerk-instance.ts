@@ -6,6 +6,8 @@ import { error, type Finding, ok, warning } from './finding.ts'
 
 /** Tokens live for a minute, and verifiers forgive 5 s. */
 const clockSeconds = 5
+/** Clerk is on the other side of a network. */
+const timeoutMs = 10_000
 
 const keySetSchema = z.object({ keys: z.array(z.looseObject({ kid: z.string(), kty: z.string() })).min(1) })
 const instanceSchema = z.looseObject({ environment_type: z.string() })
@@ -45,7 +47,8 @@ interface Published {
 
 async function askKeys(issuer: string, io: Pick<CliIo, 'fetch' | 'clock'>): Promise<Published> {
   const where = `${issuer}/.well-known/jwks.json`
-  const answer = await fetchAnswer(io, where)
+  const askedAt = io.clock.now()
+  const answer = await fetchAnswer(io, where, { timeoutMs })
   if (answer.kind !== 'answered' || answer.status !== 200 || answer.text === undefined) {
     const remedy =
       'Check the issuer, the network and https://status.clerk.com; with pinned keys your service works meanwhile.'
@@ -63,14 +66,15 @@ async function askKeys(issuer: string, io: Pick<CliIo, 'fetch' | 'clock'>): Prom
     `The instance signs with ${kids.length === 1 ? 'one key' : `one of ${kids.length} keys`}.`,
     where,
   )
-  return { findings: [keys, ...checkClock(answer.headers, where, io)], kids }
+  return { findings: [keys, ...checkClock(answer.headers, where, { askedAt, now: io.clock.now() })], kids }
 }
 
-function checkClock(headers: Headers, where: string, { clock }: Pick<CliIo, 'clock'>): Finding[] {
+/** @param askedAt by this clock, before: the answer was dated between then and now, however long it took */
+function checkClock(headers: Headers, where: string, { askedAt, now }: { askedAt: number; now: number }): Finding[] {
   const date = Date.parse(headers.get('date') ?? '') / 1000
-  // The header has whole seconds, so up to one second of difference says nothing.
-  const difference = Math.abs(clock.now() - date)
   if (Number.isNaN(date)) return []
+  // The header has whole seconds, cut off.
+  const difference = Math.max(0, askedAt - date - 1, date - now)
   if (difference <= clockSeconds) return [ok('clock', "This clock agrees with Clerk's.", where)]
   const what = `This clock and Clerk's are ${Math.round(difference)} s apart.`
   return [error('clock', what, where, 'Synchronise it (chrony, systemd-timesyncd): tokens live for a minute.')]
@@ -85,7 +89,7 @@ async function askBackend(
   const headers = { authorization: `Bearer ${environment.secretKey}` }
   const secret = placeOf('secretKey')
   const [keys, instance] = await Promise.all(
-    ['/v1/jwks', '/v1/instance'].map((path) => fetchAnswer(io, apiUrl + path, { headers })),
+    ['/v1/jwks', '/v1/instance'].map((path) => fetchAnswer(io, apiUrl + path, { headers, timeoutMs })),
   )
   if (keys?.kind !== 'answered' || keys.status >= 500) {
     const remedy = 'Check the network and https://status.clerk.com, then try again.'
