@@ -8,7 +8,7 @@ export const environment = {
   /** Clerk's key set as JSON, pinned. Left out: Convex asks Clerk. */
   clerkJwks: process.env.CLERK_JWKS,
   /** `whsec_…` of the webhook endpoint; two with a comma while one replaces the other. */
-  clerkWebhookSecrets: needed('CLERK_WEBHOOK_SECRET').split(','),
+  clerkWebhookSecrets: needed('CLERK_WEBHOOK_SIGNING_SECRET').split(','),
   /** Where the page is: it may ask the routes, and runners send people there. */
   pageOrigin: needed('RUNBOARD_ORIGIN'),
   /** Set by Convex itself. */

@@ -18,7 +18,7 @@ for (const name of ['log', 'warn', 'error'] as const) {
 
 const clerk = await fakeClerk()
 process.env.CLERK_ISSUER = clerk.issuer
-process.env.CLERK_WEBHOOK_SECRET = clerk.webhookSecret
+process.env.CLERK_WEBHOOK_SIGNING_SECRET = clerk.webhookSecret
 const t = convexTest({ schema, modules })
 const { default: auth } = await import('../src/convex/auth.config.ts')
 const loopback = await convexLoopback(t, { auth, modules })

@@ -2,17 +2,16 @@ import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chr
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { type Stand, startStand } from '../src/stand/start-stand.ts'
-
-/** Long enough to be renewed in peace, short enough to wait for its end. */
-const tokenLifeSeconds = 10
+import { type BoardPage, boardPage } from './board-page.ts'
 
 vi.spyOn(console, 'warn').mockReturnValue()
 let stand: Stand
 let browser: Browser
 let opened: OpenPage
 let page: Page
+let board: BoardPage
 beforeAll(async () => {
-  ;[stand, browser] = await Promise.all([startStand({ tokenLifeSeconds }), startChromium()])
+  ;[stand, browser] = await Promise.all([startStand(), startChromium()])
 })
 afterAll(async () => {
   await browser?.close()
@@ -21,40 +20,23 @@ afterAll(async () => {
 beforeEach(async () => {
   opened = await openPage(browser, stand.url)
   page = opened.page
+  board = boardPage(page)
 })
 afterEach(async () => {
-  stand.clerk.setOutage(undefined)
-  stand.convex.setOutage(false)
   expect(opened.complaints).toEqual([])
   await opened.close()
 })
 
-async function signIn(name = 'ada'): Promise<void> {
-  await page.getByRole('link', { name: 'Sign in' }).click()
-  await page.getByRole('button', { name: `${name}@example.com` }).click()
-  await shows('Live')
-}
-
-const shows = (state: string) => page.locator('#state').getByText(state, { exact: true }).waitFor({ timeout: 30_000 })
 const turnTo = (view: string) => page.getByRole('link', { name: view, exact: true }).click()
-const run = (task: string) => page.getByRole('listitem').filter({ hasText: task })
-const notice = (text: string) => page.locator('#notice').getByText(text).waitFor()
-
-async function start(task: string, repository = 'website-app'): Promise<void> {
-  await page.getByLabel('Repository').selectOption({ label: repository })
-  await page.getByLabel('Task').fill(task)
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await run(task).waitFor()
-}
 
 it('signs in, starts a run that others see at once, and is still signed in after a reload', async () => {
-  await signIn()
+  await board.signIn()
   const other = await openPage(browser, stand.url)
   try {
     await other.page.getByRole('link', { name: 'Sign in' }).click()
     await other.page.getByRole('button', { name: 'mia@example.com' }).click()
     await other.page.getByText('test website').waitFor()
-    await start('make a change')
+    await board.start('make a change')
     await other.page.getByText('make a change').waitFor()
     // A member starts; only admins stop.
     expect(await other.page.getByRole('button', { name: /^Stop/ }).count()).toBe(0)
@@ -62,26 +44,26 @@ it('signs in, starts a run that others see at once, and is still signed in after
     await other.close()
   }
   await page.reload()
-  await shows('Live')
-  await run('make a change').waitFor()
+  await board.shows('Live')
+  await board.run('make a change').waitFor()
   expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).toBe('[{},{}]')
 })
 
 it('asks who it is before it stops a run, where the proof is old', async () => {
-  await signIn()
-  await start('a long one')
+  await board.signIn()
+  await board.start('a long one')
   await page.getByRole('button', { name: 'Let my proof grow old' }).click()
-  await notice('half an hour ago')
+  await board.notice('half an hour ago')
   // It is in new tokens only: those of a new page are.
   await page.reload()
-  await run('a long one').getByRole('button', { name: /^Stop/ }).click()
+  await board.run('a long one').getByRole('button', { name: /^Stop/ }).click()
   const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' })
   await dialog.getByRole('button', { name: 'Cancel' }).click()
-  await notice('Confirm that it is you')
-  await run('a long one').getByText('waits for a runner').waitFor()
-  await run('a long one').getByRole('button', { name: /^Stop/ }).click()
+  await board.notice('Confirm that it is you')
+  await board.run('a long one').getByText('waits for a runner').waitFor()
+  await board.run('a long one').getByRole('button', { name: /^Stop/ }).click()
   await dialog.getByRole('button', { name: 'It is me' }).click()
-  await run('a long one').getByText('stopped', { exact: true }).waitFor()
+  await board.run('a long one').getByText('stopped', { exact: true }).waitFor()
   await turnTo('Audit')
   await page
     .getByRole('row', { name: /run\.stop denied: step up required you/ })
@@ -94,34 +76,35 @@ it('asks who it is before it stops a run, where the proof is old', async () => {
 })
 
 it('lets an admin approve and reject what is protected', async () => {
-  await signIn()
+  await board.signIn()
   for (const [task, answer, becomes] of [
     ['deploy it', 'Approve', 'waits for a runner'],
     ['drop the tables', 'Reject', 'rejected'],
   ] as const) {
-    await start(task, 'production')
-    await run(task).getByText('waits for an approval').waitFor()
-    await run(task)
+    await board.start(task, 'production')
+    await board.run(task).getByText('waits for an approval').waitFor()
+    await board
+      .run(task)
       .getByRole('button', { name: `${answer} ${task}` })
       .click()
-    await run(task).getByText(becomes, { exact: true }).waitFor()
+    await board.run(task).getByText(becomes, { exact: true }).waitFor()
   }
 })
 
 it('shows another organisation, and another workspace, and nothing of the last', async () => {
-  await signIn()
-  await run('test website').waitFor()
+  await board.signIn()
+  await board.run('test website').waitFor()
   await page.getByLabel('Workspace').selectOption({ label: 'Payments (private)' })
-  await run('test payments').waitFor()
-  expect(await run('test website').count()).toBe(0)
+  await board.run('test payments').waitFor()
+  expect(await board.run('test website').count()).toBe(0)
   await page.getByLabel('Organisation').selectOption({ label: 'Globex' })
-  await run('test research').waitFor()
-  expect(await run('test payments').count()).toBe(0)
+  await board.run('test research').waitFor()
+  expect(await board.run('test payments').count()).toBe(0)
   // In Globex Ada is a member: the same page offers less.
   expect(await page.getByRole('link', { name: 'Audit' }).isVisible()).toBe(false)
   expect(await page.getByRole('button', { name: /^Stop/ }).count()).toBe(0)
   await page.getByLabel('Organisation').selectOption({ label: 'Acme' })
-  await run('test website').waitFor()
+  await board.run('test website').waitFor()
 })
 
 it('loses sight of everything when the membership ends, with a token that still lives', async () => {
@@ -131,14 +114,14 @@ it('loses sight of everything when the membership ends, with a token that still 
   if (acme === undefined) throw new Error('There is no Acme.')
   world.setMembership({ organization: acme, user: eve, role: 'org:member' })
   await stand.clerk.delivered()
-  await signIn('eve')
-  await run('test website').waitFor()
+  await board.signIn('eve')
+  await board.run('test website').waitFor()
   world.removeMembership(acme.id, eve.id)
-  await run('test website').waitFor({ state: 'detached' })
+  await board.run('test website').waitFor({ state: 'detached' })
 })
 
 it('signs out in every tab', async () => {
-  await signIn()
+  await board.signIn()
   const second = await page.context().newPage()
   await second.goto(stand.url)
   await second.getByText('test website').waitFor()
@@ -150,42 +133,9 @@ it('signs out in every tab', async () => {
   await page.getByRole('link', { name: 'Sign in' }).waitFor()
 })
 
-it('keeps what it shows while Clerk is down, refuses to change it, and goes on by itself', async () => {
-  await signIn()
-  await run('test website').waitFor()
-  await page.evaluate(() => Object.assign(globalThis, { loadedOnce: true }))
-  stand.clerk.setOutage('drop')
-  await shows('Out of touch')
-  expect(await page.getByRole('alert').textContent()).toContain('nothing can be changed until Clerk is back')
-  await run('test website').waitFor()
-  await page.getByLabel('Task').fill('in the dark')
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await notice('Not sent')
-  stand.clerk.setOutage(undefined)
-  await shows('Live')
-  expect(await page.getByRole('alert').isVisible()).toBe(false)
-  // It was refused, not kept for later.
-  expect(await run('in the dark').count()).toBe(0)
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await run('in the dark').waitFor()
-  expect(await page.evaluate(() => 'loadedOnce' in globalThis)).toBe(true)
-})
-
-it('goes on without Convex, and when it is back', async () => {
-  await signIn()
-  await run('test website').waitFor()
-  stand.convex.setOutage(true)
-  await shows('Reconnecting…')
-  await run('test website').waitFor()
-  stand.convex.setOutage(false)
-  await shows('Live')
-  await start('after the storm')
-  opened.forgive(/WebSocket|reconnect/)
-})
-
 it('can be read in either scheme, has a name for every field, and fits a phone', async () => {
-  await signIn()
-  await run('test website').waitFor()
+  await board.signIn()
+  await board.run('test website').waitFor()
   await page.evaluate(() => {
     for (const one of document.querySelectorAll<HTMLElement>('.panel, .request, #banner, #notice')) one.hidden = false
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unwrap } from '@countersign/clerk-convex'
@@ -99,13 +99,13 @@ it('says that a run failed', async () => {
 })
 
 it('works on with a new token when its tokens are ended, and ends what somebody stops', async () => {
-  const id = await begin('setInterval(() => console.log("tick"), 100)')
+  const id = await begin('let n = 0; setInterval(() => console.log("tick", n++), 250)')
   const runner = startRunner('run', '--once', '--', process.execPath, '-e')
-  await vi.waitFor(async () => expect(await linesOf(id)).toContain('tick'), soon)
+  await vi.waitFor(async () => expect(await linesOf(id)).toContain('tick 0'), soon)
   const [known] = await runners()
   await unwrap(ada.mutation(api.runners.endTokens, { runner: known?.runner ?? '' }))
-  const before = (await linesOf(id)).length
-  await vi.waitFor(async () => expect((await linesOf(id)).length).toBeGreaterThan(before), soon)
+  const before = (await linesOf(id)).at(-1)
+  await vi.waitFor(async () => expect((await linesOf(id)).at(-1)).not.toBe(before), soon)
   await unwrap(ada.mutation(api.runs.stop, { id }))
   await runner.exit
   expect(runner.printed()).toContain('stopped')
@@ -113,16 +113,22 @@ it('works on with a new token when its tokens are ended, and ends what somebody 
 })
 
 it('goes on with its work while the board is out of reach, and tells of it afterwards', async () => {
-  const id = await begin('console.log("begun"); setTimeout(() => console.log("done in the dark"), 1500)')
+  const told = join(home, 'told')
+  const isTold = `require('node:fs').existsSync(${JSON.stringify(told)})`
+  const id = await begin(
+    `console.log('begun'); const wait = setInterval(() => { if (${isTold}) { clearInterval(wait); console.log('done in the dark') } }, 50)`,
+  )
   const runner = startRunner('run', '--once', '--', process.execPath, '-e')
   await vi.waitFor(async () => expect(await linesOf(id)).toContain('begun'), soon)
   stand.convex.setOutage(true)
   await runner.said('out of reach')
+  await writeFile(told, '')
   stand.convex.setOutage(false)
   await runner.exit
   expect(runner.printed()).toContain('The board is back.')
   expect(await linesOf(id)).toContain('done in the dark')
   expect(await stateOf(id)).toBe('succeeded')
+  await rm(told)
 })
 
 describe('routes of runners', () => {

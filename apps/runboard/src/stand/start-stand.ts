@@ -41,7 +41,7 @@ export async function startStand({ port = 0, tokenLifeSeconds = 60 }: StandOptio
   setDeployment({
     CLERK_ISSUER: clerk.issuer,
     CLERK_JWKS: JSON.stringify(clerk.jwks),
-    CLERK_WEBHOOK_SECRET: clerk.webhookSecret,
+    CLERK_WEBHOOK_SIGNING_SECRET: clerk.webhookSecret,
     RUNBOARD_ORIGIN: url,
   })
   const modules = await loadFunctions()
