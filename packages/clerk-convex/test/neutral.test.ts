@@ -31,12 +31,17 @@ describe('without Node', () => {
   it.each([
     ['.', 'index.ts', 8],
     ['./auth-config', 'auth-config/index.ts', 8],
+    ['./client', 'client/index.ts', 16],
     ['./environment', 'environment/index.ts', 8],
   ])('%s has no import at all and stays small', async (_entry, file, mostKiB) => {
     const { code, builtins } = await bundled(file)
     expect(builtins).toEqual([])
     expect(code).not.toMatch(/\bimport\b|\brequire\(|\bprocess\b|\bBuffer\b/)
     expect(code.length).toBeLessThan(mostKiB * 1024)
+  })
+
+  it('./react runs in a browser, on React and on Convex alone', async () => {
+    expect((await bundled('react/index.ts')).builtins).toEqual([])
   })
 
   it('./server runs on Web standards, with Clerk’s SDK in it', async () => {

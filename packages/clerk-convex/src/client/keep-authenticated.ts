@@ -1,9 +1,10 @@
-import { type Clock, systemClock } from '@countersign/tokens'
+import type { Clock } from '@countersign/tokens'
 import type { FunctionArgs, FunctionReference, FunctionReturnType } from 'convex/server'
 import { AuthError } from '../auth-error.ts'
 import { unwrap } from '../denial.ts'
 import type { AuthenticatedClient } from './convex-client.ts'
 import { Keeper } from './keeper.ts'
+import { pageClock } from './page-clock.ts'
 import type { ClerkSource } from './source.ts'
 import type { ClientAuthEvent, ClientAuthStatus } from './status.ts'
 import { browserTabs, type Tabs } from './tabs.ts'
@@ -78,7 +79,7 @@ export interface KeptAuth {
  * await auth.mutation(api.runs.stop, { id })
  */
 export function keepAuthenticated(client: AuthenticatedClient, options: KeepAuthenticatedOptions): KeptAuth {
-  const { source, template, loadingMs = 10_000, clock = systemClock, random = Math.random } = options
+  const { source, template, loadingMs = 10_000, clock = pageClock, random = Math.random } = options
   const { onEvent = () => {}, tabs = browserTabs(), onWake = onBrowserWake } = options
   if (!(loadingMs >= 0 && loadingMs <= 600_000)) throw new AuthError('bad_option', '"loadingMs" must be 0 to 600000.')
   const keeper = new Keeper(client, { source, template, clock, random, tabs, onWake, loadingMs, onEvent })

@@ -37,7 +37,7 @@ const defaultPatienceMs = 3_000
 /** Calls under way at once; the oldest is given up for one more. */
 const mostAttempts = 4
 
-/** Asks for tokens until there is one, at a bounded pace: two tries are never further apart than 3.5 s, or its patience. */
+/** Asks for tokens until there is one, at a bounded pace: two tries are never further apart than 3 s, or its patience. */
 export class TokenAsker {
   readonly #parts: TokenAskerParts
   readonly #listener: TokenAskerListener
