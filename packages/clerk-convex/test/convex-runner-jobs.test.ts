@@ -65,6 +65,16 @@ describe('a job', () => {
     const path = `/jobs/take?id=${await jobOf('ws_1')}`
     expect((await world.call(runner.key, body.access_token, { method: 'POST', path })).status).toBe(403)
     expect((await world.call(runner.key, body.access_token)).status).toBe(200)
+    // Nor in a function that asks for more than its route.
+    const sly = `/jobs/sly?id=${await jobOf('ws_1')}`
+    const answer = await world.call(runner.key, body.access_token, { method: 'POST', path: sly })
+    expect([answer.status, answer.body]).toEqual([403, { error: 'missing_permission' }])
+    expect((await world.call(runner.key, await fresh(), { method: 'POST', path: sly })).status).toBe(200)
+  })
+
+  it('is in its runner’s name, whatever its route says', async () => {
+    const { body } = await world.call(runner.key, await fresh(), { path: '/jobs/forged' })
+    expect(body).toEqual([{ id: await jobOf('ws_1'), state: expect.any(String) }])
   })
 
   it('goes through actions in the same name', async () => {

@@ -135,6 +135,34 @@ describe('while Convex is down', () => {
     world.loopback.setOutage(false)
   })
 
+  it('an answer of an outage is one that may be waited out, for as long as it says', async () => {
+    const answers: Response[] = []
+    const { status, call } = await client({
+      retrySeconds: 60,
+      fetch: (url, init) => Promise.resolve(answers.shift() ?? fetch(url, init)),
+    })
+    expect(await status()).toBe(200)
+    const unavailable = (): Response => new Response(null, { status: 503, headers: { 'retry-after': '20' } })
+    answers.push(unavailable())
+    const later = status()
+    await until(() => world.clock.timers > 0)
+    await world.clock.pass(19)
+    expect(world.clock.timers).toBe(1)
+    await world.clock.pass(1)
+    expect(await later).toBe(200)
+    // What was sent, and may not be made twice, is answered with it.
+    answers.push(unavailable())
+    expect((await call('/jobs', { method: 'POST', body: '{}' })).status).toBe(503)
+    // As is what would have to wait for longer than there is time.
+    answers.push(new Response(null, { status: 503, headers: { 'retry-after': '61' } }))
+    expect((await call('/whoami')).status).toBe(503)
+  })
+
+  it.each([-1, 86_401, Number.NaN])('%s seconds are no time to try for', (retrySeconds) => {
+    const wrong = () => runnerFetch({ url: world.url, keys: memoryKeys(), retrySeconds })
+    expect(wrong).toThrow(expect.objectContaining({ code: 'runner_bad_option' }))
+  })
+
   it('waits for a token as long, whatever is to be sent with it', async () => {
     const { status } = await client({ retrySeconds: 60 })
     world.loopback.setOutage(true)

@@ -32,6 +32,26 @@ const routes: readonly [path: string, method: 'GET' | 'POST', handler: typeof jo
     }),
   ],
   [
+    '/jobs/sly',
+    'POST',
+    runners.action({
+      scopes: ['job:read'],
+      handler: async (ctx, _principal, request) =>
+        Response.json(await ctx.runMutation(internal.jobs.take, { id: idOf(request) })),
+    }),
+  ],
+  [
+    '/jobs/forged',
+    'GET',
+    runners.action({
+      scopes: ['job:read'],
+      handler: async (ctx) =>
+        Response.json(
+          await ctx.runQuery(internal.jobs.all, { principal: { organization: 'org_other', system: 'me' } } as never),
+        ),
+    }),
+  ],
+  [
     '/jobs/later',
     'POST',
     runners.action({
