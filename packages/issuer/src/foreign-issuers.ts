@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Requested } from './account-types.ts'
 import type { Context } from './context.ts'
 import { IssuerError } from './errors.ts'
+import { organizationParty } from './exchange/foreign-parties.ts'
 import type { DeclaredVerifier, ForeignEnd } from './exchange/policy.ts'
 import { revoking } from './revoking.ts'
 
@@ -20,11 +21,11 @@ export interface ForeignIssuers {
   receive(name: string, request: Request): Promise<Response>
 }
 
-/** `NAME:` stands before an id, and an id in the log has 512 characters at most. */
+/** `NAME:org:` stands before an id, and an id in the log has 512 characters at most. */
 const id = z
   .string()
   .min(1)
-  .max(512 - 33)
+  .max(512 - 37)
   .regex(/^[^\p{Cc}\p{Cs}]+$/u)
 
 const shape = z.discriminatedUnion('type', [
@@ -52,7 +53,9 @@ export function createForeignIssuers(context: Context, caughtUp: () => Promise<v
       throw new IssuerError('invalid_option', `ended.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`)
     }
     const { type: what, id: theirs, ...more } = parsed.data
-    const known = { type: 'foreign', what, id: `${name}:${theirs}`, longestLifeSeconds, ...more } as const
+    const id = `${name}:${theirs}`
+    const party = what === 'organization' ? organizationParty(name, theirs) : id
+    const known = { type: 'foreign', what, id, party, longestLifeSeconds, ...more } as const
     await revoking(context, known, actor ?? { type: 'system', id: name })
     await caughtUp()
   }

@@ -42,6 +42,8 @@ export type Revocable =
       readonly type: 'foreign'
       readonly what: ForeignEnd['type']
       readonly id: string
+      /** As tokens name it. */
+      readonly party: string
       /** Absent: for good. */
       readonly issuedUntil?: number
       /** Longest life of that issuer's tokens. */
@@ -164,14 +166,14 @@ async function store(context: Context, what: Revocable, actor: AuditActor): Prom
       return done
     }
     case 'foreign': {
-      const { id, issuedUntil = never, longestLifeSeconds } = what
+      const { party: id, issuedUntil = never, longestLifeSeconds } = what
       const until = now + longestLifeSeconds + revocationSkewSeconds
       const entry: RevocationEntry =
         what.what === 'session'
           ? { type: 'sid', id, until }
           : { type: 'subject', id, minGeneration: issuedUntil + 1, until }
       await stores.revocations.append([entry], now)
-      emit({ type: 'foreign_ended', what: what.what, id })
+      emit({ type: 'foreign_ended', what: what.what, id: what.id })
       return true
     }
     case 'key': {

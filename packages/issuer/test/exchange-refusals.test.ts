@@ -79,7 +79,7 @@ describe('a token of another issuer', () => {
         act: { sub: `clerk:${fleet.of('ledger').id}`, client_id: 'clerk:client_x' },
       },
       org_id: 'clerk:org_1',
-      via: ['clerk:org_1', `clerk:${fleet.of('ledger').id}`],
+      via: ['clerk:org:org_1', `clerk:${fleet.of('ledger').id}`],
       gen: [0, 0, now, 0, 0, now, now],
     })
   })

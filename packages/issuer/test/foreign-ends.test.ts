@@ -105,6 +105,23 @@ describe('an end that another issuer tells of', () => {
     expect(reasons()).toEqual([reason, reason])
   })
 
+  it('of an organization is none of a person who has the same id, nor the reverse', async () => {
+    const inSeven = await fleet.exchanged(
+      'agent-api',
+      foreign({ sub: 'user_s', sid: 's_1', org_id: '7' }),
+      to('billing-worker'),
+    )
+    const seven = await fleet.exchanged(
+      'agent-api',
+      foreign({ sub: '8', sid: 's_2', org_id: 'org_s' }),
+      to('billing-worker'),
+    )
+    await fleet.service.issuer.foreign.end('login', { type: 'subject', id: '7' })
+    await fleet.service.issuer.foreign.end('login', { type: 'organization', id: '8' })
+    expect([await isRevoked(inSeven), await isRevoked(seven)]).toEqual([false, false])
+    expect([await isActive(inSeven), await isActive(seven)]).toEqual([true, true])
+  })
+
   it('leaves what was issued later: they signed in again, or have another role', async () => {
     const claims = { sub: 'user_c', org_id: 'org_c' }
     await fleet.service.issuer.foreign.end('login', { type: 'subject', id: 'user_c', issuedUntil: now - 1 })

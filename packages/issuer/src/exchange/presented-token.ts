@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { newId } from '../random.ts'
 import { refusal } from '../refusals.ts'
 import type { OwnTokens } from '../verify-own.ts'
+import { organizationParty } from './foreign-parties.ts'
 import type { DeclaredVerifier } from './policy.ts'
 import type { ExchangeRefusal } from './refuse.ts'
 
@@ -110,12 +111,12 @@ function readForeign(
   const prefix = `${name}:`
   const subject = prefix + principal.subject
   const depth = depthOf(actor)
-  const ids = [subject, prefix + (session ?? ''), prefix + (organization ?? ''), ...idsOf(actor, prefix)]
+  const chosen = organization === undefined ? [] : [organizationParty(name, organization)]
+  const ids = [subject, prefix + (session ?? ''), ...chosen, ...idsOf(actor, prefix)]
   if (ids.some((id) => id.length > longestId)) return 'bad_claims'
   // What has ended there is told by an instant: the generation of whom it names is when it was issued.
   const issuedAt = Math.max(0, Math.floor(principal.issuedAt ?? 0))
-  const named = [...(organization === undefined ? [] : [prefix + organization]), ...actorsOf(actor, prefix)]
-  const via = [...new Set(named)]
+  const via = [...new Set([...chosen, ...actorsOf(actor, prefix)])]
   const granted = grants === undefined ? scopes : new Set([...grants(principal)].filter((scope) => scopes.has(scope)))
   return {
     from: audience,
