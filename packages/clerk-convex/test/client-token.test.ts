@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { longestDelayMs, retryDelayMs } from '../src/client/backoff.ts'
-import { type ClerkJs, channelTabs, clerkJs, isSessionEnd, keepAuthenticated } from '../src/client/index.ts'
+import {
+  type ClerkJs,
+  channelTabs,
+  clerkJs,
+  isSessionEnd,
+  keepAuthenticated,
+  type RenewalFailure,
+} from '../src/client/index.ts'
 import { readToken, TokenLife } from '../src/client/token.ts'
 import { isAuthError } from '../src/index.ts'
 import { clientWorld, pageClerk, soon } from './client-world.ts'
@@ -201,25 +208,26 @@ describe('tokens that come', () => {
     await vi.waitFor(() => expect([state(), world.shown.names]).toEqual(['signed-in', ['alpha']]), soon)
   })
 
-  it.each([
+  const broken: [what: string, getToken: () => Promise<string | null>, reason: RenewalFailure][] = [
     ['null', async () => null, 'no_token'],
     ['nothing at all', async () => '', 'no_token'],
     ['what is no token', async () => 'gibberish', 'unreadable'],
     [
       'by throwing at once',
-      (): never => {
+      () => {
         throw new Error('synchronous')
       },
       'error',
     ],
     [
       'with a 401 of something in between',
-      async (): Promise<never> => {
+      async () => {
         throw Object.assign(new Error('portal'), { status: 401 })
       },
       'error',
     ],
-  ] as const)('as %s sign nobody out', async (_what, getToken, reason) => {
+  ]
+  it.each(broken)('as %s sign nobody out', async (_what, getToken, reason) => {
     const world = await start()
     const { source } = world
     let isBroken = false

@@ -25,7 +25,11 @@ const renameAction: Rename<'action'> = makeFunctionReference('projects:renameAct
 
 const asked = new URLSearchParams(location.search)
 const clerkUrl = asked.get('clerk') ?? ''
-const convex = new ConvexReactClient(asked.get('convex') ?? '', { skipConvexDeploymentUrlCheck: true })
+const convex = new ConvexReactClient(asked.get('convex') ?? '', {
+  skipConvexDeploymentUrlCheck: true,
+  // Tokens live a few seconds here.
+  authRefreshTokenLeewaySeconds: 1,
+})
 const other = asked.get('other') ?? ''
 
 async function clerkCall(method: string, path: string, body?: object) {

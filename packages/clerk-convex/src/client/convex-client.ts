@@ -14,6 +14,7 @@ export interface AuthenticatedClient {
   action(reference: never, args: never): Promise<unknown>
   connectionState(): {
     readonly isWebSocketConnected: boolean
+    readonly hasEverConnected: boolean
     readonly inflightMutations: number
     readonly inflightActions: number
   }

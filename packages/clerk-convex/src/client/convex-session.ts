@@ -219,7 +219,9 @@ export class ConvexSession {
   /** The token, to a client with a socket. One that is closed is opened again only if there was none at first. */
   #first(turn: Turn): string | null {
     const { token } = turn.wanted
-    if (token === undefined || this.#client.connectionState().isWebSocketConnected) return token ?? null
+    const { isWebSocketConnected, hasEverConnected } = this.#client.connectionState()
+    // What never had a socket has not closed one.
+    if (token === undefined || isWebSocketConnected || !hasEverConnected) return token ?? null
     turn.isLate = true
     // A client that thinks that it is signed in does not tell that it is.
     this.#clearAuth()
