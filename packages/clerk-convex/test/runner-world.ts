@@ -190,9 +190,12 @@ export async function runnerWorld(): Promise<RunnerWorld> {
   }
 }
 
+/** Waits for what is under way, however slow the machine. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2_000 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve, 5))
-  if (!holds()) throw new Error('What was waited for did not happen.')
+  for (const end = performance.now() + 60_000; !holds(); ) {
+    if (performance.now() > end) throw new Error('What was waited for did not happen.')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
 
 /** A paired runner of the seed's kind: its key, and a token of it. */
