@@ -9,6 +9,7 @@ import { createIssuerVerifier, type IssuerVerifier, type IssuerVerifierOptions }
 import { parseResourceUrl } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
 import { type Availability, createStaleness, markedScopes } from './staleness.ts'
+import { steadyClock } from './steady-clock.ts'
 import { createWatches, type Watch } from './watches.ts'
 
 /** Seconds that a caller is asked to wait when keys cannot be had. */
@@ -77,7 +78,8 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   const { consumer, introspect, onEvent, clock = systemClock } = options
   const resource = options.resource ?? consumer?.resource
   if (resource !== undefined) parseResourceUrl(resource)
-  const { verifier, audience, revocations, whenReady, close } = chooseVerifier(options, clock)
+  const steady = steadyClock(clock)
+  const { verifier, audience, revocations, whenReady, close } = chooseVerifier(options, steady)
   const startReport = onEvent === undefined ? undefined : createReports(onEvent, clock)
   let closed = false
 
@@ -106,8 +108,9 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     // No proof is checked here, so one that was sent cannot count as good, nor a bound token as unbound.
     if (proof !== undefined) return { admitted: false, code: 'proof_invalid' }
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
-    if (!scopes.every((scope) => holds(principal, scope))) {
-      const missingScopes = scopes.filter((scope) => !holds(principal, scope))
+    for (const scope of scopes) {
+      if (holds(principal, scope)) continue
+      const missingScopes = scopes.filter((each) => !holds(principal, each))
       return { admitted: false, code: 'insufficient_scope', missingScopes, principal }
     }
     return staleness.isLate(scopes, availability) ? undefined : { admitted: true, principal }
@@ -141,11 +144,14 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     const { token, invalidRequest } = request
     if (invalidRequest === true) return { admitted: false, code: 'invalid_request' }
     if (token === undefined || token === '') return { admitted: false, code: 'no_token' }
+    steady.hold()
     try {
       const principal = verifier.recall?.(token)
       return principal === undefined ? undefined : weigh(request, principal)
     } catch (rejection) {
       return toDenial(rejection, report)
+    } finally {
+      steady.release()
     }
   }
 

@@ -46,11 +46,12 @@ const plainScheme = 'Bearer '
  * Its characters are not checked: only for comparing with tokens that are known.
  */
 export function readPlainBearer({ headers, rawHeaders, url }: RequestLike): string | undefined {
-  const value = header(headers, 'authorization')
+  // Each name by itself: a property that is found by a variable name takes several times as long.
+  const value = isFetchHeaders(headers) ? headers.get('authorization') : headers.authorization
   if (typeof value !== 'string' || !value.startsWith(plainScheme) || value.length === plainScheme.length)
     return undefined
-  if (countAuthorization(rawHeaders) > 1 || header(headers, 'dpop') !== undefined || hasQueryToken(url))
-    return undefined
+  const proof = isFetchHeaders(headers) ? (headers.get('dpop') ?? undefined) : headers.dpop
+  if (proof !== undefined || countAuthorization(rawHeaders) > 1 || hasQueryToken(url)) return undefined
   return value.slice(plainScheme.length)
 }
 
@@ -67,7 +68,7 @@ function countAuthorization(rawHeaders: readonly string[] | undefined): number {
   let count = 0
   for (let index = 0; index < (rawHeaders?.length ?? 0); index += 2) {
     const name = rawHeaders?.[index]
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') count += 1
+    if (name?.length === 13 && (name === 'Authorization' || name.toLowerCase() === 'authorization')) count += 1
   }
   return count
 }
