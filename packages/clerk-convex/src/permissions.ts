@@ -20,10 +20,12 @@ export function readPermissions({ features, permissions, masks }: PermissionClai
     const mask = numbers[index]
     // A mask of thousands of digits costs quadratic time to read; 100 digits are 332 permissions.
     if (feature === '' || mask === undefined || !/^\d{1,100}$/.test(mask)) continue
-    const bits = BigInt(mask)
-    for (const [bit, permission] of names.entries()) {
+    let bits = BigInt(mask)
+    for (const permission of names) {
+      if (bits === 0n) break
       if (found.length >= mostPermissions) return found
-      if (permission !== '' && (bits >> BigInt(bit)) & 1n) found.push(`org:${feature}:${permission}`)
+      if (permission !== '' && bits & 1n) found.push(`org:${feature}:${permission}`)
+      bits >>= 1n
     }
   }
   return found

@@ -43,6 +43,26 @@ it.each(['session.ended', 'session.removed', 'session.revoked'] as const)(
   },
 )
 
+it('the end of a session ends the tokens of templates that its person had, which name no session', async () => {
+  const { clerk, client, sessionId, userId, revocations, later, tell, verifier } = await revocationWorld()
+  const machines = { kinds: ['api_key'] as const, client }
+  const templates = verifier({ keys: clerk.jwks, audience: 'mail', machines })
+  const template = { name: 'mail', audience: 'mail' }
+  const other = clerk.world.addSession(userId)
+  const isRevoked = async (token: string) => revocations.isRevoked(await templates.verify(token))
+  const of = (session: string, iat: number) =>
+    clerk.token(session, { template, claims: { iat: later(iat), exp: later(iat + 60) } })
+  const held = of(sessionId, 0)
+  expect(await isRevoked(held)).toBe(false)
+  const { secret = '' } = await client.apiKeys.create({ name: 'ci', subject: userId })
+  await tell({ type: 'session.revoked', data: { id: sessionId, user_id: userId }, happenedAtMs: later(1) * 1000 })
+  expect(await isRevoked(held)).toBe(true)
+  // Which session it came of cannot be told; the next one is good.
+  expect(await isRevoked(of(other.id, 0))).toBe(true)
+  expect(await isRevoked(of(other.id, 2))).toBe(false)
+  expect(await isRevoked(secret)).toBe(false)
+})
+
 it('a change of role ends what was before it, in that organisation alone', async () => {
   const { clerk, sessionId, userId, organizationId, token, tell, code, later } = await revocationWorld()
   const data = { id: 'orgmem_1', organization: { id: organizationId }, public_user_data: { user_id: userId } }

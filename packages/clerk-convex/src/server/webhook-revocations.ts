@@ -32,6 +32,7 @@ const most = 100_000
 /**
  * Revokes by Clerk's webhooks what its tokens would grant until their end: ended sessions, deleted and banned users,
  * deleted organisations, and what a member was before a change of role. Tokens of a change's own second are refused too.
+ * Tokens of a JWT template name no session: the end of one ends those that its person had until then.
  *
  * Each process that guards has to get the events; what was revoked before it started is as old as a token's life then.
  *
@@ -57,11 +58,21 @@ export function webhookRevocations(options: WebhookRevocationOptions = {}): Webh
     return entry !== undefined && issuedAt <= entry.until
   }
 
+  const hold = (key: string, until: number, nowMs: number): void => {
+    const before = revoked.get(key)?.until ?? 0
+    revoked.delete(key)
+    // A minute more than any token lives, for clocks that differ.
+    revoked.set(key, { until: Math.max(until, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
+  }
+
   return {
-    isRevoked({ subject, session, organization, issuedAt = 0 }) {
+    isRevoked({ subject, session, organization, issuedAt = 0, claims }) {
       if (revoked.size === 0) return false
       if (isHeld(`user:${subject}`, issuedAt)) return true
       if (session !== undefined && isHeld(`session:${session}`, issuedAt)) return true
+      // A JWT without a session is of a template; what a machine shows has no end of its own in it, or no such person.
+      const isOfTemplate = session === undefined && claims.exp !== undefined
+      if (isOfTemplate && isHeld(`template:${subject}`, issuedAt)) return true
       if (organization === undefined) return false
       const isMember = `organizationMembership:${organization}:${subject}`
       return isHeld(`organization:${organization}`, issuedAt) || isHeld(isMember, issuedAt)
@@ -75,13 +86,12 @@ export function webhookRevocations(options: WebhookRevocationOptions = {}): Webh
       if (until === undefined) return
       const nowMs = clock.monotonicMs()
       forgetOld(nowMs)
-      const key = objectOf(event.type, event.data as unknown as Record<string, unknown>)
-      const before = revoked.get(key)?.until ?? 0
-      revoked.delete(key)
-      // A minute more than any token lives, for clocks that differ.
+      const data = event.data as unknown as Record<string, unknown>
       // An event that was not checked by `clerkWebhooks` may have no time: it ends what there is by now.
-      const known = Number.isNaN(until) ? Math.ceil(clock.now()) : until
-      revoked.set(key, { until: Math.max(known, before), keptUntilMs: nowMs + (maxLifeSeconds + 60) * 1000 })
+      const happened = Math.floor(event.timestamp / 1000) || Math.ceil(clock.now())
+      hold(objectOf(event.type, data), Number.isNaN(until) ? happened : until, nowMs)
+      const { user_id: person } = data
+      if (event.type.startsWith('session.') && typeof person === 'string') hold(`template:${person}`, happened, nowMs)
       for (const call of calls) call()
     },
   }
