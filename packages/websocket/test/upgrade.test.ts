@@ -40,6 +40,7 @@ describe('an upgrade', () => {
     await client.ended
     expect(events).toEqual([{ type: 'upgrade_refused', reason, status }])
     expect(client.received()).not.toContain('canary')
+    if (reason === 'not_websocket') expect(client.received()).toContain('\r\nSec-WebSocket-Version: 13\r\n')
   })
 
   it.each([

@@ -18,12 +18,11 @@ export class Backoff {
     this.#random = random
   }
 
-  /** @param hintMs what the server asked for at least */
-  nextMs(hintMs = 0): number {
+  nextMs(): number {
     const { minMs, maxMs } = this.#options
     const boundMs = Math.min(maxMs, minMs * 2 ** Math.min(this.#failures + 1, 30))
     this.#failures += 1
-    return Math.max(hintMs, minMs + this.#random() * (boundMs - minMs))
+    return minMs + this.#random() * (boundMs - minMs)
   }
 
   get isFresh(): boolean {

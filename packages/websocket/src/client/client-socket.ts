@@ -82,7 +82,7 @@ export interface ClientSocket {
    * @throws WebSocketError as `send`, and `refused`, `no_answer`, `connection_lost`
    */
   request(type: string, data?: unknown, options?: RequestOptions): Promise<unknown>
-  /** Connects now instead of when the wait is over. */
+  /** Connects now instead of when the wait is over, but no sooner than the server asked. */
   reconnect(): void
   /** Ends the connection for good and forgets everything: token, waiting messages, listeners. */
   logout(): void

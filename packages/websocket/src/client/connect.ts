@@ -63,6 +63,8 @@ class Client implements ClientSocket {
   #refused: string | undefined
   #asked = 0
   #attemptMs = Number.NEGATIVE_INFINITY
+  /** What the server asked for: nobody's impatience is above it. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => {}
   #cancelStable: () => void = () => {}
 
@@ -136,7 +138,11 @@ class Client implements ClientSocket {
   }
 
   reconnect(): void {
-    if (this.#state === 'waiting') this.#attempt()
+    if (this.#state !== 'waiting') return
+    const leftMs = this.#notBeforeMs - this.#clock.monotonicMs()
+    this.#cancelTimer()
+    if (leftMs <= 0) this.#attempt()
+    else this.#cancelTimer = this.#clock.after(leftMs, () => this.#attempt())
   }
 
   logout(): void {
@@ -229,7 +235,7 @@ class Client implements ClientSocket {
     for (const call of this.#listeners.get(frame.type) ?? []) this.#guarded(() => call(frame.members.data))
   }
 
-  #down(code: number, retryAfterMs: number | undefined) {
+  #down(code: number, retryAfterMs = 0) {
     const token = this.#link?.token
     this.#link = undefined
     this.#cancelStable()
@@ -241,8 +247,10 @@ class Client implements ClientSocket {
     if (retry === 'new_token') this.#refused = token
     // A session that had run well is taken up again at once; one that falls again and again is not.
     const isQuick = retry === 'new_token' && this.#backoff.isFresh
-    const backoffMs = this.#backoff.nextMs(retryAfterMs)
-    this.#wait(isQuick ? this.#random() * standard.backoff.minMs : backoffMs, code)
+    const backoffMs = this.#backoff.nextMs()
+    const waitMs = isQuick ? this.#random() * standard.backoff.minMs : backoffMs
+    this.#notBeforeMs = this.#clock.monotonicMs() + retryAfterMs
+    this.#wait(Math.max(waitMs, retryAfterMs), code)
   }
 
   #wait(retryInMs: number, code?: number) {
@@ -253,7 +261,7 @@ class Client implements ClientSocket {
 
   #wake() {
     this.#link?.lookWhetherAlive()
-    if (this.#state === 'waiting' && this.#clock.monotonicMs() - this.#attemptMs >= leastBetweenMs) this.#attempt()
+    if (this.#clock.monotonicMs() - this.#attemptMs >= leastBetweenMs) this.reconnect()
   }
 
   #stop(details: StateDetails) {

@@ -5,6 +5,9 @@ export const allowInsecureUrl: unique symbol = Symbol.for('countersign.allowInse
 
 const loopback = /^(localhost|([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
+/** A server refuses them before it looks at anything else, and a browser does not tell its page why. */
+const tokenNames: ReadonlySet<string> = new Set(['token', 'access_token', 'jwt'])
+
 /**
  * Where a client connects: absolute, or relative to the page.
  * @throws WebSocketError `bad_option` unless it is `wss:`, or `ws:` to this very machine
@@ -26,6 +29,11 @@ export function parseUrl(url: string, allowsInsecure: boolean): string {
   }
   if (parsed.username !== '' || parsed.password !== '' || parsed.hash !== '') {
     throw new WebSocketError('bad_option', 'The URL must have no credentials and no fragment.')
+  }
+  for (const name of parsed.searchParams.keys()) {
+    if (tokenNames.has(name.toLowerCase())) {
+      throw new WebSocketError('bad_option', `The URL must have no \`${name}\`: every proxy on the way would log it.`)
+    }
   }
   return parsed.href
 }

@@ -130,7 +130,11 @@ export function webSocketAuth<Scope extends string, const Type extends string = 
     core.report({ type: 'upgrade_refused', reason, status })
     refuseUpgrade(socket, status, status === 429 || status === 503 ? { 'Retry-After': '5' } : {})
   }
-  upgrades.on('wsClientError', (_error, socket) => refuse(socket, 'not_websocket', 400))
+  upgrades.on('wsClientError', (_error, socket) => {
+    core.report({ type: 'upgrade_refused', reason: 'not_websocket', status: 400 })
+    // RFC 6455 section 4.2.2: whoever comes with another version is told which one there is.
+    refuseUpgrade(socket, 400, { 'Sec-WebSocket-Version': '13' })
+  })
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isClosing) return refuse(socket, 'closing', 503)
