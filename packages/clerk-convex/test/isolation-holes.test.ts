@@ -305,6 +305,16 @@ describe('the proof finds', () => {
     expect(await failuresOf(exported, args, { args: { [name]: args } })).toMatch(fault)
   })
 
+  it.each(['not_generated', 'deep/_generated'])('a function in the folder %s', async (folder) => {
+    const hole = queryGeneric({ args: {}, handler: () => null })
+    const files = { [`./convex/${folder}/hole.ts`]: async () => ({ hole }), ...generated }
+    const { failures } = await proveIsolation(files, { ...world, open: [], requests: {}, args: {} })
+    expect(failures[0]).toMatchObject({
+      function: `${folder}/hole:hole`,
+      fault: expect.stringMatching(/^was not made/),
+    })
+  })
+
   it('a foreign line of the audit log', async () => {
     const seed: ProvenWorld['seed'] = async (t) => {
       const seeded = await world.seed(t)

@@ -39,9 +39,12 @@ export async function findKind(modules: ConvexModules, name: string): Promise<Fu
 }
 
 function filesOf(modules: ConvexModules): { readonly root: string; readonly paths: readonly string[] } {
-  const paths = Object.keys(modules).filter((path) => !path.includes('_generated/') && !/\.d\.ts$|\.map$/.test(path))
-  const anchor = Object.keys(modules).find((path) => path.includes('_generated/')) ?? ''
-  return { root: anchor.slice(0, anchor.indexOf('_generated/')), paths }
+  const all = Object.keys(modules)
+  const roots = all.flatMap((path) => /^(.*?)(?<![^/])_generated\//.exec(path)?.[1] ?? [])
+  const root = roots.sort((a, b) => a.length - b.length)[0] ?? ''
+  // Only there: a folder that is called nearly so, or so further down, may hold functions.
+  const paths = all.filter((path) => !path.startsWith(`${root}_generated/`) && !/\.d\.ts$|\.map$/.test(path))
+  return { root, paths }
 }
 
 function nameOf(root: string, path: string): string {
