@@ -204,6 +204,7 @@ it('sweeps what has had its time, and nothing else', async () => {
   await t.run(({ db }) => db.insert('authWebhooks', { svixId: 'old', receivedAt: Date.now() - 4 * 86_400_000 }))
   expect(await sweep()).toEqual({ deleted: 1, more: false })
   expect((await t.run(({ db }) => db.query('authWebhooks').collect())).length).toBe(kept)
+  expect(await t.mutation(internal.sweep.lines, {})).toBe(0)
 })
 
 it('has generated types for every module', () => {

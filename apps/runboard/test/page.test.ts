@@ -118,6 +118,9 @@ it('loses sight of everything when the membership ends, with a token that still 
   await board.run('test website').waitFor()
   world.removeMembership(acme.id, eve.id)
   await board.run('test website').waitFor({ state: 'detached' })
+  await page.getByRole('alert').filter({ hasText: 'You are not a member' }).waitFor()
+  world.setMembership({ organization: acme, user: eve, role: 'org:member' })
+  await board.run('test website').waitFor()
 })
 
 it('signs out in every tab', async () => {

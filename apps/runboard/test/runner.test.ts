@@ -99,7 +99,11 @@ it('says that a run failed', async () => {
 })
 
 it('works on with a new token when its tokens are ended, and ends what somebody stops', async () => {
-  const id = await begin('let n = 0; setInterval(() => console.log("tick", n++), 250)')
+  const id = await begin(
+    // What it starts in turn holds on to its output: it has to end as well.
+    'require("node:child_process").spawn("sleep", ["600"], { stdio: "inherit" });' +
+      'let n = 0; setInterval(() => console.log("tick", n++), 250)',
+  )
   const runner = startRunner('run', '--once', '--', process.execPath, '-e')
   await vi.waitFor(async () => expect(await linesOf(id)).toContain('tick 0'), soon)
   const [known] = await runners()

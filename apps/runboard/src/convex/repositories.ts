@@ -2,6 +2,7 @@ import { v } from 'convex/values'
 import { auth } from './auth.ts'
 
 const mostListed = 100
+const longestName = 120
 
 export const list = auth.orgQuery({
   args: { workspaceId: v.string() },
@@ -15,12 +16,13 @@ export const connect = auth.orgMutation({
   workspace: 'workspaceId',
   permission: 'repository:write',
   audit: 'repository.connect',
-  handler: async (ctx, { name, isProtected }) => {
+  handler: async (ctx, { name: given, isProtected }) => {
+    const name = given.trim().slice(0, longestName)
     const known = await ctx.db
       .query('repositories')
       .withIndex('by_name', (q) => q.eq('name', name))
       .unique()
-    if (known === null) return ctx.db.insert('repositories', { name: name.slice(0, 120), isProtected })
+    if (known === null) return ctx.db.insert('repositories', { name, isProtected })
     await ctx.db.patch(known._id, { isProtected })
     return known._id
   },

@@ -33,12 +33,14 @@ export interface BoardOptions {
   readonly url: string
   readonly fetch: RunnerFetch
   readonly signal: AbortSignal
+  /** Whether to ask again for as long as the board is out of reach. */
+  readonly isPatient: boolean
   /** Told once for each time that the board is out of reach, and back. */
   readonly onReach: (isReached: boolean) => void
 }
 
-/** Asks again, ever more slowly, while the board or its tokens are out of reach; the runner's work goes on meanwhile. */
-export function connectBoard({ url, fetch, signal, onReach }: BoardOptions): Board {
+/** When patient, asks again, ever more slowly, while the board or its tokens are out of reach; the runner's work goes on meanwhile. */
+export function connectBoard({ url, fetch, signal, isPatient, onReach }: BoardOptions): Board {
   let isReached = true
   const reach = (is: boolean): void => {
     if (is !== isReached) onReach(is)
@@ -63,7 +65,7 @@ export function connectBoard({ url, fetch, signal, onReach }: BoardOptions): Boa
       } catch (error) {
         signal.throwIfAborted()
         const isFinal = isRunnerError(error) && !error.code.endsWith('_unavailable')
-        if (isFinal || error instanceof BoardRefused || error instanceof z.ZodError) throw error
+        if (!isPatient || isFinal || error instanceof BoardRefused || error instanceof z.ZodError) throw error
         reach(false)
         await pause(pauseMs, signal)
       }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileKeyStore, pairRunner, runnerFetch } from '@countersign/clerk-convex/runner/node'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Board, connectBoard } from './board.ts'
 import { runTask } from './run-task.ts'
 import { work } from './work.ts'
@@ -24,19 +24,23 @@ export function runnerProgram({ environment, signal, say }: RunnerIo): Command {
   const program = new Command('runboard-runner')
     .description('Runs on this machine what was started on a board.')
     .addOption(
-      new Option('--url <url>', 'origin of the HTTP actions of the board').env('RUNBOARD_URL').makeOptionMandatory(),
+      new Option('--url <url>', 'where the HTTP actions of the board are')
+        .env('RUNBOARD_URL')
+        .argParser(readOrigin)
+        .makeOptionMandatory(),
     )
     .addOption(new Option('--key <file>', 'where the private key rests, mode 0600').default(defaultKey))
     .exitOverride()
   const common = (): Common => program.opts<Common>()
   const keysAt = (file: string) => fileKeyStore(file, { onWarning: (warning) => say(`Mind: ${warning}`) })
 
-  const board = (): Board => {
+  const board = (isPatient: boolean): Board => {
     const { url, key } = common()
     return connectBoard({
       url,
       fetch: runnerFetch({ url: `${url}/runner`, keys: keysAt(key) }),
       signal,
+      isPatient,
       onReach: (isReached) => say(isReached ? 'The board is back.' : 'The board is out of reach; trying again.'),
     })
   }
@@ -73,14 +77,14 @@ Allow it only if the page shows the fingerprint ${fingerprint}. The code ends in
     .option('--once', 'leave after one', false)
     .action(async (command: string[], { once }: { once: boolean }) => {
       const start = (task: string) => runTask(command, task, environment)
-      await work({ board: board(), start, once, signal, say })
+      await work({ board: board(true), start, once, signal, say })
     })
 
   program
     .command('status')
     .description('ask the board who this runner is')
     .action(async () => {
-      const { name, organization, workspace, scopes } = await board().whoAmI()
+      const { name, organization, workspace, scopes } = await board(false).whoAmI()
       say(`${name}: ${scopes.join(', ')} in ${workspace} of ${organization}`)
     })
 
@@ -92,4 +96,9 @@ Allow it only if the page shows the fingerprint ${fingerprint}. The code ends in
       say('The key is gone. Revoke the runner at the board too, so that it is not listed any more.')
     })
   return program
+}
+
+function readOrigin(text: string): string {
+  if (!URL.canParse(text)) throw new InvalidArgumentError('It is no URL.')
+  return new URL(text).origin
 }

@@ -18,7 +18,10 @@ const graceMs = 5_000
 /** A line longer than what the board keeps is cut there. */
 const mostWaiting = 10_000
 
-/** Starts `program` with the task as its last argument; no shell is asked unless the program is one. */
+/**
+ * Starts `program` with the task as its last argument; no shell is asked unless the program is one. It has a process
+ * group of its own, so that what it has started ends with it.
+ */
 export function runTask(
   program: readonly string[],
   task: string,
@@ -26,7 +29,7 @@ export function runTask(
 ): Running {
   const [file = '', ...args] = program
   const env = Object.fromEntries(handedOn.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])))
-  const child = spawn(file, [...args, task], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file, [...args, task], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const waiting: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -38,13 +41,27 @@ export function runTask(
     waiting.push(message)
     resolve(false)
   })
-  child.once('close', (code) => resolve(code === 0))
+  let isOver = false
+  child.once('close', (code) => {
+    isOver = true
+    resolve(code === 0)
+  })
+  const signal = (name: NodeJS.Signals): void => {
+    // Until it is over its group's number is nobody else's.
+    if (isOver || child.pid === undefined) return
+    try {
+      process.kill(-child.pid, name)
+    } catch {
+      // Gone this very moment; or a system without groups.
+      child.kill(name)
+    }
+  }
   return {
     takeLines: (most) => waiting.splice(0, most),
     ended,
     stop() {
-      child.kill('SIGTERM')
-      setTimeout(() => child.kill('SIGKILL'), graceMs).unref()
+      signal('SIGTERM')
+      setTimeout(() => signal('SIGKILL'), graceMs).unref()
     },
   }
 }

@@ -11,7 +11,7 @@ export interface PageConfig {
 }
 
 const sources = new URL('../../src/web/', import.meta.url)
-const script = fileURLToPath(new URL('../../dist/web/main.js', import.meta.url))
+const bundled = fileURLToPath(new URL('../../dist/web/', import.meta.url))
 
 /** The page and what it is made of. Everything that it shows comes from Convex, to whoever is signed in. */
 export function servePage(app: Express, config: () => PageConfig): void {
@@ -31,6 +31,6 @@ export function servePage(app: Express, config: () => PageConfig): void {
     const text = type === 'css' ? styleSheet(source) : readFileSync(source, 'utf8')
     app.get(path, (_req, res) => void res.type(type).send(text))
   }
-  app.get('/assets/main.js', (_req, res) => res.sendFile(script))
+  app.get('/assets/main.js', (_req, res) => res.sendFile('main.js', { root: bundled }))
   app.get('/config.json', (_req, res) => void res.json(config()))
 }

@@ -40,5 +40,10 @@ export async function busy(one: HTMLElement, call: () => Promise<void>): Promise
 /** The choices of a select; what was chosen stays so if it is still there. */
 export function choices(select: HTMLSelectElement, options: readonly { value: string; text: string }[]): void {
   const chosen = select.value
+  const isSame = [...select.options].every(
+    ({ value, text }, at) => options[at]?.value === value && options[at].text === text,
+  )
+  // One that is open would be closed.
+  if (isSame && select.options.length === options.length) return
   select.replaceChildren(...options.map(({ value, text }) => new Option(text, value, false, value === chosen)))
 }

@@ -48,6 +48,8 @@ standControls(calls, () => auth.getSnapshot().session)
 
 /** Whose board is shown: another session or organisation begins with nothing. */
 let shown = ''
+/** Our tables say that they are no member, whatever Clerk has chosen. */
+let isShutOut = false
 
 function follow(status: ClientAuthStatus): void {
   const { state, session = '', org = '' } = status
@@ -85,11 +87,17 @@ function bannerWords({ state, org }: ClientAuthStatus): string {
   }
   if (state === 'unavailable')
     return 'Clerk does not answer. You are not signed out: this page goes on when it is back.'
-  return state === 'signed-in' && org === undefined ? 'Choose an organisation.' : ''
+  if (state === 'signed-in' && org === undefined) return 'Choose an organisation.'
+  return state === 'signed-in' && isShutOut ? 'You are not a member of this organisation.' : ''
 }
 
 function forget(): void {
+  isShutOut = false
   board.live.stopAll()
+  empty()
+}
+
+function empty(): void {
   board.me = undefined
   board.workspaceId = ''
   choices(page.workspace, [])
@@ -97,12 +105,23 @@ function forget(): void {
 }
 
 function begin(): void {
-  board.live.watch('me', api.people.me, {}, showMe, forget)
-  board.live.watch('workspaces', api.workspaces.list, {}, showWorkspaces, forget)
+  board.live.watch('me', api.people.me, {}, showMe, shutOut)
+  board.live.watch('workspaces', api.workspaces.list, {}, showWorkspaces, () => showWorkspaces([]))
+}
+
+/** Until the live query says otherwise. */
+function shutOut(): void {
+  isShutOut = true
+  empty()
+  look()
 }
 
 function showMe(me: NonNullable<Board['me']>): void {
   board.me = me
+  if (isShutOut) {
+    isShutOut = false
+    look()
+  }
   for (const one of document.querySelectorAll<HTMLElement>('[data-permission]')) {
     one.hidden = !board.may(one.dataset.permission ?? '')
   }
