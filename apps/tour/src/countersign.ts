@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { patienceMs } from './patience.ts'
 import { Surprise } from './walk.ts'
 
 const require = createRequire(import.meta.url)
 const manifestFile = require.resolve('@countersign/cli/package.json')
 const manifest: { bin: { countersign: string } } = require(manifestFile)
 const command = join(dirname(manifestFile), manifest.bin.countersign)
-
-const longestRunMs = 20_000
 
 /**
  * Runs `countersign … --json` beside the running fleet, as an operator would, and parses what it prints.
@@ -21,7 +20,7 @@ export async function countersign(
 ): Promise<Record<string, unknown>> {
   const child = spawn(process.execPath, [command, ...words, '--config', configFile, '--json'], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: longestRunMs,
+    timeout: patienceMs,
   })
   let stdout = ''
   let stderr = ''

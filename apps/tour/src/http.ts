@@ -1,3 +1,5 @@
+import { patienceMs } from './patience.ts'
+
 /** What came back of a request, read whole. */
 export interface Answer {
   readonly status: number
@@ -6,10 +8,8 @@ export interface Answer {
   readonly body: any
 }
 
-const longestRequestMs = 5_000
-
 async function send(url: string, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(longestRequestMs), redirect: 'error' })
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(patienceMs), redirect: 'error' })
   const text = await response.text()
   const isJson = /^application\/([a-z-]+\+)?json\b/.test(response.headers.get('content-type') ?? '')
   return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text }

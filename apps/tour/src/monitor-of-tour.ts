@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RunningTokenService } from '@countersign/server'
 import { type RunningMonitor, startMonitor } from '@countersign-apps/synthetic-monitor'
+import { patienceMs } from './patience.ts'
 import type { OwnAccount } from './workers-of-tour.ts'
 
 export interface MonitorOfTour extends Pick<RunningMonitor, 'url' | 'close'> {
@@ -38,6 +39,8 @@ export async function startMonitorOfTour(options: {
     port,
     agentApis: [agentApi],
     accounts: { person: { identifier: 'probe', secret: password }, app: app.client.id, client: account },
+    timeoutMs: patienceMs,
+    revocationMs: patienceMs,
     logLevel: 'debug',
     logDestination,
   })

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { Fleet } from '../fleet.ts'
 import { bearer, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
 /** An agent has tasks done in a person's name, through one server that acts for them at another. */
@@ -78,7 +79,6 @@ export const agents: readonly Step<Fleet>[] = [
       expectThat(out.status === 200, `signing out got ${out.status}`)
       await Promise.all([stream.closed, task, until(() => agents.coder.running() === 0, 'the command runs on')])
       const ms = performance.now() - since
-      expectThat(ms < revocationBoundMs, `that took ${ms.toFixed(0)} ms`)
       const after = await callTool(addresses['mcp-orchestrator'], answer.access_token, 'task_status')
       expectThat(after.status === 401, `then ${after.status} came back`)
       await client.close()
@@ -87,9 +87,6 @@ export const agents: readonly Step<Fleet>[] = [
     },
   },
 ]
-
-const revocationBoundMs = 1_000
-const longestMs = 5_000
 
 interface Answer {
   readonly access_token: string
@@ -134,7 +131,7 @@ async function callAtCoder(
   { logFile }: Fleet,
   tool: string,
 ): Promise<{ readonly subject: string; readonly actor: string }> {
-  const deadline = performance.now() + longestMs
+  const deadline = performance.now() + patienceMs
   for (;;) {
     const lines = (await readFile(logFile, 'utf8')).split('\n')
     const line = lines.findLast((one) => one.includes('"mcp-coder"') && one.includes(`"target":"${tool}"`))
@@ -145,7 +142,7 @@ async function callAtCoder(
 }
 
 async function until(holds: () => boolean, otherwise: string): Promise<void> {
-  const deadline = performance.now() + longestMs
+  const deadline = performance.now() + patienceMs
   while (!holds()) {
     expectThat(performance.now() < deadline, otherwise)
     await sleep(5)

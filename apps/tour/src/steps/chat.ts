@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.ts'
 import { postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
 /** A person chats over a WebSocket, whose first message is the token, until the session ends. */
@@ -27,7 +28,6 @@ export const chat: readonly Step<Fleet>[] = [
       const code = await conversation.closed
       const ms = performance.now() - since
       expectThat(code === revoked, `it closed with ${code}`)
-      expectThat(ms < revocationBoundMs, `that took ${ms.toFixed(0)} ms`)
       const again = await openChat(addresses['agent-api'], access_token).closed
       expectThat(again === revoked, `the same token closed with ${again}`)
       return `an answer in ${frames.length - 2} frames; signed out, closed with ${code} ${ms.toFixed(0)} ms later`
@@ -36,8 +36,6 @@ export const chat: readonly Step<Fleet>[] = [
 ]
 
 const revoked = 4431
-const revocationBoundMs = 1_000
-const longestMs = 5_000
 
 interface Frame {
   readonly type: string
@@ -79,10 +77,10 @@ function openChat(url: string, token: string) {
   }
 }
 
-/** @throws Surprise after five seconds */
+/** @throws Surprise when patience is over */
 function inTime<Found>(otherwise: string, find: (resolve: (found: Found) => void) => void): Promise<Found> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Surprise(otherwise)), longestMs)
+    const timer = setTimeout(() => reject(new Surprise(otherwise)), patienceMs)
     find((found) => {
       clearTimeout(timer)
       resolve(found)

@@ -1,6 +1,7 @@
 import { newPassword } from '../cmux-of-tour.ts'
 import type { Fleet } from '../fleet.ts'
 import { bearer, get, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
 const signIn = ({ addresses }: Fleet, password: string, scope?: string) =>
@@ -58,8 +59,6 @@ interface Frame {
   readonly data?: { readonly type?: string; readonly text?: string }
 }
 
-const longestMs = 5_000
-
 /** The plain form: the token in the first message, nothing before; until a command has ended. */
 function overWebSocket(url: string, token: string, messages: readonly object[]): Promise<readonly Frame[]> {
   return new Promise((resolve, reject) => {
@@ -70,7 +69,7 @@ function overWebSocket(url: string, token: string, messages: readonly object[]):
       socket.close()
       reject(new Surprise(why))
     }
-    const timer = setTimeout(() => fail(`only ${frames.length} frames came`), longestMs)
+    const timer = setTimeout(() => fail(`only ${frames.length} frames came`), patienceMs)
     socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'auth', token })))
     socket.addEventListener('error', () => fail('there was no WebSocket'))
     socket.addEventListener('close', ({ code }) => fail(`it closed with ${code}`))

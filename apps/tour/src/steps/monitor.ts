@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step } from '../walk.ts'
-
-const probedWithinMs = 20_000
 
 /** The fleet looks at itself, as users and services would. */
 export const monitor: readonly Step<Fleet>[] = [
@@ -19,7 +18,7 @@ export const monitor: readonly Step<Fleet>[] = [
       const url = new URL(begun.headers.get('location') ?? '', addresses['synthetic-monitor']).href
       const since = performance.now()
       let result = await get(url, token)
-      while (result.body.state === 'running' && performance.now() - since < probedWithinMs) {
+      while (result.body.state === 'running' && performance.now() - since < patienceMs) {
         await sleep(20)
         result = await get(url, token)
       }

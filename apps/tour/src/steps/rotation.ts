@@ -1,9 +1,9 @@
 import { countersign } from '../countersign.ts'
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
-const longestWaitMs = 8_000
 const pauseMs = 20
 
 interface Traffic {
@@ -57,16 +57,16 @@ function kidOf(token: string): string {
 
 /** Asks until the new key signs, as an operator who repeats `keys rotate` would. */
 async function rotateUntilDone(fleet: Fleet): Promise<{ readonly activeKid: string; readonly waits: number }> {
-  const deadline = performance.now() + longestWaitMs
+  const deadline = performance.now() + patienceMs
   let waits = 0
   while (performance.now() < deadline) {
     const outcome = await countersign(fleet.configFile, ['keys', 'rotate'])
     if (outcome.done === true) return { activeKid: String(outcome.activeKid), waits }
     waits += 1
     const ms = Number(outcome.activatesAt) * 1000 - Date.now()
-    await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(ms, 50), longestWaitMs)))
+    await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(ms, 50), patienceMs)))
   }
-  throw new Surprise(`no new key signed within ${longestWaitMs / 1000} s`)
+  throw new Surprise(`no new key signed within ${patienceMs / 1000} s`)
 }
 
 export const rotation: readonly Step<Fleet>[] = [
@@ -90,7 +90,7 @@ export const rotation: readonly Step<Fleet>[] = [
 
 /** The running service sees what the command line did; then its tokens come from the new key. */
 async function untilUsed({ kids }: Traffic, kid: string): Promise<void> {
-  const deadline = performance.now() + longestWaitMs
+  const deadline = performance.now() + patienceMs
   while (!kids.has(kid)) {
     if (performance.now() > deadline) throw new Surprise('the running service does not sign with the new key')
     await new Promise((resolve) => setTimeout(resolve, pauseMs))

@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { expectThat, type Step } from '../walk.ts'
 
 /** A service account gets its own token, is held to its scopes, and its token can be taken back. */
@@ -48,8 +49,6 @@ export const services: readonly Step<Fleet>[] = [
   },
 ]
 
-const revocationBoundMs = 1_000
-
 /** The API hears of revocations by the signed feed. */
 async function untilRefused(url: string, token: string): Promise<number> {
   const since = performance.now()
@@ -57,6 +56,6 @@ async function untilRefused(url: string, token: string): Promise<number> {
     const answer = await get(url, bearer(token))
     const ms = performance.now() - since
     if (answer.status === 401) return ms
-    expectThat(ms < revocationBoundMs, `the API still answered ${answer.status} after ${ms.toFixed(0)} ms`)
+    expectThat(ms < patienceMs, `the API still answered ${answer.status} after ${ms.toFixed(0)} ms`)
   }
 }

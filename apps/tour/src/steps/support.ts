@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fleet } from '../fleet.ts'
 import { bearer, get, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { count } from '../report.ts'
 import { operatorsApp } from '../support-of-tour.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
@@ -65,8 +66,6 @@ async function signIn(
   return answer.body.access_token
 }
 
-const longestMs = 5_000
-
 interface Told {
   readonly state: string
   readonly after_ms: number | null
@@ -80,7 +79,8 @@ async function untilTold(url: string, operator: Record<string, string>): Promise
     if (body.complete && heard.length > 0) {
       return { consumers: heard.length, ms: Math.max(...heard.map(({ after_ms }) => after_ms ?? 0)) }
     }
-    if (performance.now() - since > longestMs) throw new Surprise(`still waited for: ${JSON.stringify(body.consumers)}`)
+    if (performance.now() - since > patienceMs)
+      throw new Surprise(`still waited for: ${JSON.stringify(body.consumers)}`)
     await sleep(20)
   }
 }

@@ -3,6 +3,7 @@ import { createTokenSource } from '@countersign/token-source'
 import { openReportStore, runEtl } from '@countersign-apps/analytics-service'
 import type { Fleet } from '../fleet.ts'
 import { basic, bearer, get, postForm, postJson } from '../http.ts'
+import { patienceMs } from '../patience.ts'
 import { count } from '../report.ts'
 import { expectThat, type Step, Surprise } from '../walk.ts'
 
@@ -62,15 +63,13 @@ async function ownToken(
   return answer.body.access_token
 }
 
-const settledWithinMs = 5_000
-
 async function untilSettled(url: string, token: string): Promise<number> {
   const since = performance.now()
   for (;;) {
     const { body } = await get(url, bearer(token))
     const ms = performance.now() - since
     if (body.state === 'settled') return ms
-    if (ms > settledWithinMs) throw new Surprise(`the job is ${JSON.stringify(body)} after ${ms.toFixed(0)} ms`)
+    if (ms > patienceMs) throw new Surprise(`the job is ${JSON.stringify(body)} after ${ms.toFixed(0)} ms`)
     await sleep(20)
   }
 }
