@@ -11,6 +11,7 @@ import { consumers } from '@countersign-apps/token-service/consumers'
 import { startServer } from '@countersign-tooling/postgres'
 import { type AgentsOfTour, startAgents } from './agents-of-tour.ts'
 import type { TourArguments } from './arguments.ts'
+import { type BridgeOfTour, startClerk } from './bridge-of-tour.ts'
 import { newPassword, startCmuxOfTour } from './cmux-of-tour.ts'
 import { type MonitorOfTour, startMonitorOfTour } from './monitor-of-tour.ts'
 import { type RunboardOfTour, startRunboard } from './runboard-of-tour.ts'
@@ -76,6 +77,7 @@ export interface Fleet {
   readonly monitor: Pick<MonitorOfTour, 'account' | 'password'>
   readonly runboard: Pick<RunboardOfTour, 'convexUrl' | 'siteUrl' | 'clerkUrl'>
   readonly agents: Pick<AgentsOfTour, 'app' | 'orchestratorId' | 'coder'>
+  readonly bridge: BridgeOfTour
   /** With another password, over the same data. */
   restartCmux(password: string): Promise<void>
   close(): Promise<void>
@@ -174,7 +176,10 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
     if (remove) await rm(dir, { recursive: true, force: true })
   }
   try {
-    const service = await startTokenService(config, { logDestination: log })
+    const clerk = await startClerk()
+    parts.push(clerk)
+    const subjectVerifiers = [clerk.subjects]
+    const service = await startTokenService({ ...config, subjectVerifiers }, { logDestination: log })
     parts.push(service)
     const runboardStarts = startRunboard({
       port: await portNear(preferredPorts.runboard),
@@ -294,6 +299,7 @@ export async function startFleet({ dataDir, postgres }: Pick<TourArguments, 'dat
       monitor,
       runboard,
       agents,
+      bridge: await clerk.open(service, issuer),
       restartCmux: (changed) => cmux.restart(changed),
       close,
     }

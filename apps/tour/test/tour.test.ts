@@ -60,6 +60,7 @@ describe('the tour', () => {
     canary.plant('secret of billing', fleet.workers.billing.secret)
     canary.plant('secret of the monitor', fleet.monitor.account.secret)
     canary.plant('password of the probe', fleet.monitor.password)
+    canary.plant('secret of the bridge', fleet.bridge.client.secret)
     for (const [name, token] of Object.entries(kept)) canary.plant(name, token)
     const log = await readFile(fleet.logFile, 'utf8')
     expect(log.split('\n').length).toBeGreaterThan(20)

@@ -1,6 +1,7 @@
 import type { Fleet } from '../fleet.ts'
 import type { Step } from '../walk.ts'
 import { agents } from './agents.ts'
+import { bridge } from './bridge.ts'
 import { chat } from './chat.ts'
 import { cmux } from './cmux.ts'
 import { attacks } from './forgeries.ts'
@@ -25,6 +26,7 @@ export const steps: readonly Step<Fleet>[] = [
   ...monitor,
   ...chat,
   ...agents,
+  ...bridge,
   ...rotation,
   ...theft,
   ...cmux,
