@@ -118,6 +118,34 @@ describe('a flood', () => {
     expect(await proofs()).toBe(before + 1)
   })
 
+  it('of strangers with keys and proofs of their own leaves none of them', async () => {
+    const stranger = await newKey()
+    const proofs = () => world.t.run(async (ctx) => (await ctx.db.query('authUsedProofs').collect()).length)
+    for (let times = 0; times < 5; times++) await world.askUnattended(stranger)
+    const device = 'urn:ietf:params:oauth:grant-type:device_code'
+    for (let times = 0; times < 5; times++) await world.ask(stranger, { grant_type: device, device_code: 'x' })
+    const { body } = await start(stranger)
+    expect(await proofs()).toBe(1)
+    for (let times = 0; times < 5; times++) {
+      await world.ask(stranger, { grant_type: device, device_code: body.device_code })
+    }
+    expect(await proofs()).toBe(1)
+  })
+
+  it('of one proof begins one pairing', async () => {
+    const url = `${world.url}/device_authorization`
+    const proof = await createDpopProof({ key: await newKey(), clock: world.clock, method: 'POST', url })
+    const ask = () =>
+      fetch(url, {
+        method: 'POST',
+        headers: { dpop: proof },
+        body: new URLSearchParams({ name: 'builder', scope: 'job:run' }),
+      })
+    const answers = await Promise.all(Array.from({ length: 5 }, ask))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect((await world.refusals()).at(-1)).toBe('proof_replayed')
+  })
+
   it('of pairings ends at a number for each address, and others go on', async () => {
     const key = await newKey()
     for (let times = 0; times < 60; times++) expect((await start(key)).status).toBe(200)

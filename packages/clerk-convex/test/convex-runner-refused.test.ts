@@ -228,9 +228,9 @@ const asks: [what: string, code: string, error: string, ask: () => Promise<Answe
     'invalid_dpop_proof',
     async () => {
       const proof = await createDpopProof({ key, clock: world.clock, method: 'POST', url: `${world.url}/token` })
-      expect((await world.askUnattended(key, {}, {})).status).toBe(200)
-      await world.ask(key, { grant_type: 'x' }, { dpop: proof })
-      return world.ask(key, { grant_type: 'x' }, { dpop: proof })
+      const form = { grant_type: session, subject_token: world.session(), subject_token_type: jwt }
+      expect((await world.ask(key, form, { dpop: proof })).status).toBe(200)
+      return world.ask(key, form, { dpop: proof })
     },
   ],
   ['an unpaired runner', 'unpaired_runner', 'invalid_grant', () => world.askUnattended(foreign)],

@@ -1,5 +1,5 @@
 import { type Clock, createVerifier, systemClock, TokenRejected, type Verifier } from '@countersign/tokens'
-import type { UsedProofs } from '@countersign/tokens/dpop'
+import { ProofRejected, type UsedProofs } from '@countersign/tokens/dpop'
 import { type GenericActionCtx, type GenericDataModel, makeFunctionReference } from 'convex/server'
 import { createRunnerTokens, type RunnerTokens } from '../../runner/create-runner-tokens.ts'
 import type { RunnerAuditEntry, RunnerTokensOptions } from '../../runner/options.ts'
@@ -9,7 +9,7 @@ import type { Runner, RunnerStore } from '../../runner/runner-store.ts'
 import type { Setting } from '../options.ts'
 import { deploymentKeys, pinnedKeys } from './deployment-keys.ts'
 import { type ReadOptions, refuse } from './read-options.ts'
-import type { Admitted, RunnerStep, StepAnswers, StoreCall } from './step.ts'
+import type { Admitted, RunnerStep, ShownProof, StepAnswers, StoreCall } from './step.ts'
 
 export const runnerAudience = 'runner-api'
 
@@ -37,10 +37,7 @@ export function remoteRunnerStore(step: Step): RunnerStore {
     return (answer ?? undefined) as never
   }
   return {
-    addPairing: async (pairing) => {
-      const answer = await step({ type: 'pair', pairing })
-      return answer === 'too_many' ? refuseRunner('too_many_pairings') : answer === 'added'
-    },
+    addPairing: async (pairing) => wasAdded(await step({ type: 'pair', pairing })),
     pairingByDeviceCode: (...args) => call({ method: 'pairingByDeviceCode', args }),
     pairingByUserCode: (...args) => call({ method: 'pairingByUserCode', args }),
     notePoll: (...args) => call({ method: 'notePoll', args }),
@@ -52,6 +49,15 @@ export function remoteRunnerStore(step: Step): RunnerStore {
     countWrongCode: (...args) => call({ method: 'countWrongCode', args }),
     wrongCodes: (...args) => call({ method: 'wrongCodes', args }),
   }
+}
+
+function wasAdded(answer: StepAnswers['pair']): boolean {
+  if (answer === 'too_many') return refuseRunner('too_many_pairings')
+  return answer === 'replayed' ? refuseReplay() : answer === 'added'
+}
+
+function refuseReplay(): never {
+  throw new ProofRejected('proof_replayed', 'claims.jti', 'The proof was used before.')
 }
 
 export function remoteUsedProofs(step: Step): UsedProofs {
@@ -78,16 +84,27 @@ function tokensOf(setting: Setting, options: ReadOptions, ports: Ports): RunnerT
 export function endpointTokens(ctx: HttpContext, setting: Setting, options: ReadOptions): RunnerTokens {
   const step = stepper(ctx, options)
   const store = remoteRunnerStore(step)
+  let shown: ShownProof | undefined
   let asking: Runner | undefined
   let issuing: Extract<RunnerAuditEntry, { type: 'token_issued' }> | undefined
   return tokensOf(setting, options, {
     tokens: nothingRead,
-    usedProofs: remoteUsedProofs(step),
+    usedProofs: {
+      seen: async (proof, until) => {
+        // Of the assertion, whose sender is known by then.
+        if (shown !== undefined) return step({ type: 'use', proof, until })
+        // Of the request: noted together with what is asked for first, if its sender is somebody.
+        shown = { proof, until }
+        return false
+      },
+    },
     store: {
       ...store,
+      addPairing: async (pairing) => wasAdded(await step({ type: 'pair', pairing, ...(shown && { shown }) })),
       runnerByKey: async (thumbprint) => {
-        asking = await store.runnerByKey(thumbprint)
-        return asking
+        const { runner, replayed } = await step({ type: 'sender', thumbprint, ...(shown && { shown }) })
+        asking = runner ?? undefined
+        return replayed ? refuseReplay() : asking
       },
     },
     grants: async (person, organization) => {

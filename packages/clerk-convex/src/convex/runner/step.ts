@@ -16,9 +16,10 @@ import type { ReadOptions } from './read-options.ts'
 
 /** What an HTTP action asks of the database: each is one transaction. */
 export type RunnerStep =
-  | { readonly type: 'pair'; readonly pairing: Pairing }
+  | { readonly type: 'pair'; readonly pairing: Pairing; readonly shown?: ShownProof }
+  | { readonly type: 'sender'; readonly thumbprint: string; readonly shown?: ShownProof }
   | { readonly type: 'store'; readonly call: StoreCall }
-  | { readonly type: 'use'; readonly proof: string; readonly until: number }
+  | ({ readonly type: 'use' } & ShownProof)
   | { readonly type: 'grants'; readonly claimant: Claimant }
   | ({ readonly type: 'admit' } & Admission)
   | ({ readonly type: 'issue' } & Issue)
@@ -31,10 +32,14 @@ export type StoreCall = {
   [Method in keyof RunnerStore]: { readonly method: Method; readonly args: Parameters<RunnerStore[Method]> }
 }[keyof RunnerStore]
 
-/** A request with a token that holds and a proof that would. */
-export interface Admission {
+/** A proof that holds unless it was used before. */
+export interface ShownProof {
   readonly proof: string
   readonly until: number
+}
+
+/** A request with a token that holds and a proof that would. */
+export interface Admission extends ShownProof {
   readonly runner: string
   readonly person: string
 }
@@ -58,7 +63,8 @@ type Refused = Extract<RunnerAuditEntry, { type: 'refused' }>
 
 /** What each step answers. */
 export interface StepAnswers {
-  readonly pair: 'added' | 'taken' | 'too_many'
+  readonly pair: 'added' | 'taken' | 'too_many' | 'replayed'
+  readonly sender: { readonly runner: Runner | null; readonly replayed: boolean }
   readonly store: unknown
   readonly use: boolean
   readonly grants: Grants | null
@@ -89,7 +95,9 @@ export function takeStep(
     const at: At = { db: authWriter(ctx.db), auth: ctx.auth, setting, options, origin: { ip, userAgent, requestId } }
     switch (call.type) {
       case 'pair':
-        return pair(at, call.pairing)
+        return pair(at, call.pairing, call.shown)
+      case 'sender':
+        return sender(at, call.thumbprint, call.shown)
       case 'store':
         return callStore(dbRunnerStore(at.db), call.call)
       case 'use':
@@ -121,7 +129,11 @@ async function callStore(store: RunnerStore, { method, args }: StoreCall): Promi
 }
 
 /** Begins a pairing, as long as neither its address nor all together have begun too many. */
-async function pair({ db, setting, options, origin }: At, pairing: Pairing): Promise<StepAnswers['pair']> {
+async function pair(
+  { db, setting, options, origin }: At,
+  pairing: Pairing,
+  shown: ShownProof | undefined,
+): Promise<StepAnswers['pair']> {
   const address = addressOf(origin.ip)
   const { pairings, pairingsPerAddress } = options.limits
   const since = setting.now() - hourSeconds
@@ -129,10 +141,24 @@ async function pair({ db, setting, options, origin }: At, pairing: Pairing): Pro
   const all = await query.withIndex('by_start', (q) => q.gt('startedAt', since)).take(pairings)
   const own = all.filter((row) => row.address === address)
   if (all.length >= pairings || (address !== undefined && own.length >= pairingsPerAddress)) return 'too_many'
-  if (!(await dbRunnerStore(db, address).addPairing(pairing))) return 'taken'
+  const store = dbRunnerStore(db, address)
+  if ((await store.pairingByUserCode(pairing.userCode)) !== undefined) return 'taken'
+  if (await isReplayed(db, shown)) return 'replayed'
+  await store.addPairing(pairing)
   const { name, thumbprint } = pairing
   await recordRunner(db, setting, { type: 'pairing_started', name, thumbprint }, {}, origin)
   return 'added'
+}
+
+/** The runner of a key. Its proof is noted if there is one: a stranger, who can make keys and proofs, leaves nothing. */
+async function sender({ db }: At, thumbprint: string, shown: ShownProof | undefined): Promise<StepAnswers['sender']> {
+  const runner = await dbRunnerStore(db).runnerByKey(thumbprint)
+  if (runner === undefined) return { runner: null, replayed: false }
+  return { runner, replayed: await isReplayed(db, shown) }
+}
+
+async function isReplayed(db: AuthWriter, shown: ShownProof | undefined): Promise<boolean> {
+  return shown !== undefined && (await noteProof(db, shown.proof, shown.until))
 }
 
 /** Notes the proof and reads who it is for, in one transaction. */
