@@ -22,7 +22,13 @@ const list = z
   .pipe(z.array(z.string()).min(1).max(32))
 
 const environmentSchema = z.object({
-  CLERK_ISSUER: z.url({ protocol: /^https?$/, error: 'expected the Frontend API URL' }),
+  // An origin, byte for byte as in `iss`: a slash at the end would make every session one of somebody else.
+  CLERK_ISSUER: z
+    .string()
+    .refine(
+      (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+      'expected the Frontend API URL, without a slash at the end',
+    ),
   CLERK_AUTHORIZED_PARTIES: list,
   CLERK_WEBHOOK_SIGNING_SECRET: list.pipe(z.array(z.string().startsWith('whsec_', 'expected whsec_…')).max(4)),
   CLERK_JWKS_FILE: z.string().min(1).optional(),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clerkSettings, clerkSubjectsOf } from '../src/clerk.ts'
-import { consumers } from '../src/index.ts'
+import { consumers, startFleetTokenService } from '../src/index.ts'
 
 const secret = `whsec_${'a'.repeat(44)}`
 const env = {
@@ -48,6 +48,7 @@ describe('settings are refused, by their name and without their value,', () => {
   const secretValue = 'sk_test_not_to_be_told'
   it.each<[what: string, name: string, value: string | undefined]>([
     ['where the issuer is no URL', 'CLERK_ISSUER', secretValue],
+    ['where the issuer ends with a slash', 'CLERK_ISSUER', 'https://clerk.example.com/'],
     ['where no site is named', 'CLERK_AUTHORIZED_PARTIES', undefined],
     ['where the sites are an empty list', 'CLERK_AUTHORIZED_PARTIES', ' , '],
     ['where nobody could tell of ends', 'CLERK_WEBHOOK_SIGNING_SECRET', undefined],
@@ -59,4 +60,24 @@ describe('settings are refused, by their name and without their value,', () => {
     await expect(reading).rejects.toMatchObject({ code: 'config_invalid', message: expect.stringContaining(name) })
     await expect(reading).rejects.not.toThrow(secretValue)
   })
+})
+
+it('starts with an instance of Clerk, and takes what that one signs', async () => {
+  const data = join(folder, 'data')
+  const where = { COUNTERSIGN_DATA_DIR: data, COUNTERSIGN_PORT: '0', COUNTERSIGN_METRICS_PORT: '0' }
+  const service = await startFleetTokenService({ env: { ...env, ...where }, logDestination: { write: () => {} } })
+  try {
+    expect(service.issuer.foreign.listening).toEqual(['clerk'])
+    const unsigned = await fetch(`${service.url}/issuers/clerk/events`, { method: 'POST', body: '{}' })
+    expect(unsigned.status).toBe(400)
+  } finally {
+    await service.close()
+  }
+  const without = await startFleetTokenService({ env: where, logDestination: { write: () => {} } })
+  try {
+    expect(without.issuer.foreign.listening).toEqual([])
+    expect((await fetch(`${without.url}/issuers/clerk/events`, { method: 'POST', body: '{}' })).status).toBe(404)
+  } finally {
+    await without.close()
+  }
 })

@@ -99,6 +99,13 @@ describe('what Clerk tells of', () => {
     await expect(subjects.events?.(delivery(), failing)).rejects.toThrow('the store is down')
   })
 
+  it('of another instance is refused where one is named', async () => {
+    const { subjects, clerk } = await subjectsOf({ instance: 'ins_ours' })
+    const from = (instance: string) =>
+      subjects.events?.(clerk.webhook(url, { type: 'session.ended', data: { id: 'sess_1' }, instance }), async () => {})
+    expect([(await from('ins_ours'))?.status, (await from('ins_theirs'))?.status]).toEqual([204, 400])
+  })
+
   it('is not listened to without a secret', async () => {
     const { clerk } = await clerkWorld()
     const options = { issuer: clerk.issuer, authorizedParties: [origin], sentTo: 'a', scopes: ['a:b'] }
