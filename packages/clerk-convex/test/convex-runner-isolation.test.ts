@@ -81,6 +81,7 @@ const world: IsolationWorld<null, (typeof schema)['tables']> = {
     'GET /whoami',
     'POST /jobs',
     'POST /jobs/act',
+    'POST /jobs/ended',
     'POST /jobs/later',
     'POST /jobs/sly',
     'POST /jobs/take',

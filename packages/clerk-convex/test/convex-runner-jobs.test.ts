@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { isAuthError, unwrap } from '../src/index.ts'
+import { runnerFetch } from '../src/node/runner/index.ts'
 import { type ConvexRunnerWorld, convexRunnerWorld } from './convex-runner-world.ts'
 import { api, internal } from './convex-runners/_generated/api.ts'
 
@@ -83,6 +84,21 @@ describe('a job', () => {
     expect((await act('ws_1')).body).toMatchObject({ by: world.userId, runner: runner.id })
     const elsewhere = await act('ws_2')
     expect([elsewhere.status, elsewhere.body]).toEqual([404, { error: 'not_found' }])
+  })
+
+  it('ends in its middle with the tokens of its runner, and is not made again by itself', async () => {
+    const own = await world.paired({ name: 'middle' })
+    const { whenEnded } = await import('./convex-runners/http.ts')
+    whenEnded(async (id) => void (await world.as().mutation(api.runners.endTokens, { runner: id })))
+    const call = runnerFetch({ url: world.url, keys: own.keys, clock: world.clock })
+    const response = await call(`/jobs/ended?id=${await jobOf('ws_1')}`, { method: 'POST' })
+    expect([response.status, await response.json()]).toEqual([403, { error: 'runner_ended' }])
+    const taken = (await world.audit('job.take')).filter(({ runner: by }) => by === own.id)
+    expect(taken.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['allowed', undefined],
+      ['denied', 'runner_ended'],
+    ])
+    expect((await call('/whoami')).status).toBe(200)
   })
 
   it('that fails is a fault of the server and no refusal', async () => {
@@ -198,7 +214,7 @@ describe('people', () => {
     expect((await world.call(own.key, token)).status).toBe(401)
     expect((await world.refusals()).at(-1)).toBe('epoch_revoked')
     expect((await world.call(own.key, await fresh(own))).status).toBe(200)
-    expect(await world.audit('runner.tokens_ended')).toMatchObject([{ user: world.userId, runner: own.id }])
+    expect((await world.audit('runner.tokens_ended')).slice(-1)).toMatchObject([{ user: world.userId, runner: own.id }])
   })
 
   it('revoke a runner for good, and free its name', async () => {

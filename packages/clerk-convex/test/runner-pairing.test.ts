@@ -220,8 +220,11 @@ describe('pairRunner', () => {
     await expect(denied.pairing).rejects.toMatchObject({ code: 'pairing_refused', reason: 'access_denied' })
     const late = begin()
     await late.code()
+    // Polls that are on their way while time jumps would be refused for their proofs' age.
+    world.outage = 'cut'
     await world.clock.pass(601)
     await expect(late.pairing).rejects.toMatchObject({ code: 'pairing_expired' })
+    world.outage = 'none'
     const controller = new AbortController()
     const ended = begin(memoryKeys(), controller.signal)
     await ended.code()

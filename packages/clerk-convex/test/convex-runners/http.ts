@@ -6,6 +6,12 @@ import { runners } from './runners.ts'
 const http = httpRouter()
 http.route({ pathPrefix: '/runner/', method: 'POST', handler: runners.endpoints })
 
+/** What happens in the middle of `/jobs/ended`. */
+let ended = async (_runner: string): Promise<void> => {}
+export function whenEnded(what: typeof ended): void {
+  ended = what
+}
+
 const idOf = (request: Request): GenericId<'jobs'> =>
   (new URL(request.url).searchParams.get('id') ?? '') as GenericId<'jobs'>
 
@@ -29,6 +35,19 @@ const routes: readonly [path: string, method: 'GET' | 'POST', handler: typeof jo
       scopes: ['job:run'],
       handler: async (ctx, _principal, request) =>
         Response.json(await ctx.runAction(internal.jobs.takeByAction, { id: idOf(request) })),
+    }),
+  ],
+  [
+    '/jobs/ended',
+    'POST',
+    runners.action({
+      scopes: ['job:run'],
+      handler: async (ctx, { runner }, request) => {
+        const id = idOf(request)
+        await ctx.runMutation(internal.jobs.take, { id })
+        await ended(runner.id)
+        return Response.json(await ctx.runMutation(internal.jobs.take, { id }))
+      },
     }),
   ],
   [

@@ -66,11 +66,8 @@ function readReason(error: unknown): DenialReason | undefined {
   return readDenial({ countersignDenied: { reason: error.reason } })
 }
 
-/** RFC 6750 section 3.1 where the token has ended meanwhile; the reason in the words of `DenialReason`. */
+/** Never a 401, which has a runner make the whole request again: what came before the denial is done. */
 function refusal(reason: DenialReason): Response {
-  const isOver = reason === 'runner_ended'
-  const status = isOver ? 401 : reason === 'not_found' ? 404 : 403
-  const headers = new Headers({ 'content-type': 'application/json', 'cache-control': 'no-store' })
-  if (isOver) headers.set('www-authenticate', 'DPoP error="invalid_token", algs="EdDSA ES256"')
-  return new Response(JSON.stringify({ error: reason }), { status, headers })
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  return new Response(JSON.stringify({ error: reason }), { status: reason === 'not_found' ? 404 : 403, headers })
 }
