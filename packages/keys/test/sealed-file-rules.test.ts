@@ -191,7 +191,7 @@ function start(script: string, ...args: string[]): ChildProcessByStdio<Writable,
 
 function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null) resolve()
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
     else child.once('exit', () => resolve())
   })
 }

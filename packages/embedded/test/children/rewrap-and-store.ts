@@ -1,7 +1,6 @@
 // Brings everything under the second key-encryption key while 4 writers store credentials, over their own earlier ones
 // too. Prints each name and its count once it is stored, and is killed as soon as it has printed so many: by itself, since
 // somebody else would come too late on a busy machine.
-import { writeSync } from 'node:fs'
 import { kekFromFile, keks } from '@countersign/sealing'
 import { createAuthModule } from '../../src/index.ts'
 
@@ -12,9 +11,11 @@ async function store(_: unknown, writer: number): Promise<void> {
   for (let count = 0; ; count += 1) {
     const name = `${prefix}-${writer}-${count % 10}`
     await auth.storeCredential(name, new TextEncoder().encode(`${count} of ${name}`))
-    writeSync(1, `${name} ${count}\n`)
     left -= 1
-    if (left === 0) process.kill(process.pid, 'SIGKILL')
+    const isLast = left === 0
+    // Not writeSync: that fails once nobody has read for a while.
+    await new Promise((resolve) => process.stdout.write(`${name} ${count}\n`, resolve))
+    if (isLast) process.kill(process.pid, 'SIGKILL')
   }
 }
 await Promise.all([auth.rewrap(), ...Array.from({ length: 4 }, store)])

@@ -1,5 +1,4 @@
 // Adds issued tokens, 16 at a time, and prints each id after its answer, until it is killed.
-import { writeSync } from 'node:fs'
 import { openSqlite } from '../../src/sqlite.ts'
 import { issued } from '../records.ts'
 
@@ -10,7 +9,8 @@ async function add(): Promise<void> {
   for (;;) {
     const jti = `${prefix}-${next++}`
     await database.stores.issuer.issued.add(issued(jti))
-    writeSync(1, `${jti}\n`)
+    // Not writeSync: that fails once nobody has read for a while.
+    await new Promise((resolve) => process.stdout.write(`${jti}\n`, resolve))
   }
 }
 await Promise.all(Array.from({ length: 16 }, add))

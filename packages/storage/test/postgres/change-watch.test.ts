@@ -96,7 +96,8 @@ it('calls key rings back only when one changed', async () => {
   let changes = 0
   watching.onChange(() => changes++)
   await other.stores.issuer.clients.disable('web', NOW, UNTIL)
-  await expect.poll(() => changes).toBeGreaterThan(1)
+  // By a notification, by a look, or by both in one turn.
+  await expect.poll(() => changes).toBeGreaterThan(0)
   expect(calls).toBe(1)
   stop?.()
 })
