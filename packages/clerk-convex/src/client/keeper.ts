@@ -134,7 +134,10 @@ export class Keeper {
 
   /** Asks for a token that is made now, however young the one in use is. */
   renew(): void {
-    if (!this.#isClosed && typeof this.#who === 'object') this.#asker.ask(this.#who, true)
+    if (this.#isClosed || typeof this.#who !== 'object') return
+    // What is under way may be of before.
+    this.#asker.reset()
+    this.#asker.ask(this.#who, true)
   }
 
   close(): void {
