@@ -313,9 +313,11 @@ describe('the client of SDK v2', () => {
   })
 
   it('is hung up on when the server closes', async () => {
-    await withServer('v2', {}, async (url, server) => {
+    const { events, onEvent } = collector()
+    await withServer('v2', { onEvent }, async (url, server) => {
       const message = modern(ask('subscriptions/listen', { notifications: { toolsListChanged: true } }))
       const answer = rpc(url, makeToken(), message, headersFor('subscriptions/listen'))
+      await expect.poll(() => events).toHaveLength(1)
       await rpc(url, makeToken(), call('read'))
       await server.close()
       // The protocol's own farewell.
