@@ -78,7 +78,7 @@ export class PayloadKind {
   readonly #fixed: Int32Array
 
   constructor(claims: Claims, payload: string, varying: readonly Varying[]) {
-    this.#claims = { ...claims }
+    this.#claims = claims
     this.#payload = payload
     this.#varying = varying
     const same = new Uint8Array((payload.length + 3) & ~3).fill(0xff, 0, payload.length)
@@ -137,7 +137,7 @@ export class PayloadKind {
 
 function withoutValues(payload: string, values: readonly Varying[]): string {
   const starts = [0, ...values.map(({ end }) => end)]
-  return starts.map((start, index) => payload.slice(start, values[index]?.start)).join('"')
+  return starts.map((start, index) => payload.slice(start, values[index]?.start)).join('')
 }
 
 /**
