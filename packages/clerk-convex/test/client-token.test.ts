@@ -69,7 +69,7 @@ describe('a token, as its page reads it', () => {
   })
 })
 
-it('waits between tries from a quarter of a second to 3 s, and half of it by chance', () => {
+it('waits between tries from a quarter of a second to 2.5 s, and half of it by chance', () => {
   const chance = fc.double({ min: 0, max: 1, noNaN: true })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000_000 }), chance, (failures, random) => {
@@ -79,8 +79,8 @@ it('waits between tries from a quarter of a second to 3 s, and half of it by cha
       expect(retryDelayMs(failures + 1, () => random)).toBeGreaterThanOrEqual(delayMs)
     }),
   )
-  expect(retryDelayMs(9, () => 1)).toBe(3_000)
-  expect(retryDelayMs(9, () => 0)).toBe(1_500)
+  expect(retryDelayMs(9, () => 1)).toBe(2_500)
+  expect(retryDelayMs(9, () => 0)).toBe(1_250)
 })
 
 it.each([

@@ -1,6 +1,6 @@
 import { ConvexClient } from 'convex/browser'
 import { ConvexReactClient } from 'convex/react'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
 import { clerkProvider } from '../src/auth-config/index.ts'
 import {
   type AuthenticatedClient,
@@ -162,4 +162,6 @@ export interface Shown {
   names: string[] | string
 }
 
-export const soon = { timeout: 15_000, interval: 5 }
+export const soon = { timeout: 60_000, interval: 5 }
+// A client of Convex that lost its socket waits longer each time that it is refused, on a clock of its own.
+vi.setConfig({ testTimeout: 180_000 })

@@ -5,7 +5,13 @@ import { type FunctionReference, makeFunctionReference } from 'convex/server'
 import { StrictMode, useState, useSyncExternalStore } from 'react'
 import { createRoot } from 'react-dom/client'
 import { isAuthError } from '../src/index.ts'
-import { ConvexClerkProvider, useAuthAction, useAuthMutation, useAuthStatus } from '../src/react/index.ts'
+import {
+  ConvexClerkProvider,
+  useAuthAction,
+  useAuthMutation,
+  useAuthRenewal,
+  useAuthStatus,
+} from '../src/react/index.ts'
 
 interface Session {
   readonly id: string
@@ -74,6 +80,7 @@ function Projects() {
   const rows = useQuery(list, {})
   const rename = useAuthMutation(renameMutation)
   const act = useAuthAction(renameAction)
+  const renew = useAuthRenewal()
   const [fault, setFault] = useState('none')
   const run = (call: Promise<unknown>) =>
     call.then(
@@ -92,7 +99,7 @@ function Projects() {
       <button type="button" onClick={() => run(rename({ id: first?._id ?? '', name: `${first?.name}!` }))}>
         Rename
       </button>
-      <button type="button" onClick={() => run(act({ id: first?._id ?? '', name: 'acted' }))}>
+      <button type="button" onClick={() => run(renew().then(() => act({ id: first?._id ?? '', name: 'acted' })))}>
         Act
       </button>
       <button type="button" onClick={() => run(rename({ id: other, name: 'stolen' }))}>

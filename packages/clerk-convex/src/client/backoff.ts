@@ -1,5 +1,5 @@
 /** Most milliseconds between two tries: with what Convex needs to take the token, recovery stays below 5 s. */
-export const longestDelayMs = 3_000
+export const longestDelayMs = 2_500
 const shortestDelayMs = 250
 
 /** Half of a bound that doubles, and up to half by chance, so that pages that fell together do not rise together. */

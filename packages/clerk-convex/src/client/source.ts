@@ -30,7 +30,7 @@ export interface ClerkSource {
    * out, unless the error is Clerk's 401 (`{ status: 401, errors: [{ code }] }`, see {@link isSessionEnd}).
    */
   getToken(options: GetTokenOptions): Promise<string | null | undefined>
-  /** Milliseconds that a call may take before another is begun beside it. @default 3000 */
+  /** Milliseconds that a call may take before another is begun beside it. @default 2500 */
   readonly patienceMs?: number
 }
 

@@ -33,11 +33,11 @@ interface Attempt {
   cancelPatience(): void
 }
 
-const defaultPatienceMs = 3_000
+const defaultPatienceMs = 2_500
 /** Calls under way at once; the oldest is given up for one more. */
 const mostAttempts = 4
 
-/** Asks for tokens until there is one, at a bounded pace: two tries are never further apart than 3 s, or its patience. */
+/** Asks for tokens until there is one, at a bounded pace: two tries are never further apart than 2.5 s, or its patience. */
 export class TokenAsker {
   readonly #parts: TokenAskerParts
   readonly #listener: TokenAskerListener

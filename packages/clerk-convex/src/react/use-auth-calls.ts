@@ -44,3 +44,9 @@ export function useAuthAction<Ref extends FunctionReference<'action'>>(reference
     [store, getFunctionName(reference)],
   )
 }
+
+/** A token of now, as after Clerk's reverification, before the call that asked for it is made again: `KeptAuth#renew`. */
+export function useAuthRenewal(): () => Promise<void> {
+  const store = useKeptStore()
+  return useCallback(async () => store.kept.renew(), [store])
+}
