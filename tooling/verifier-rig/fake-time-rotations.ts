@@ -70,7 +70,7 @@ async function pass(seconds: number): Promise<void> {
       return
     } catch (error) {
       // After hours without a look at its store the service says 503 until it has looked.
-      if (attempt === 200) throw error
+      if (attempt === 3_000) throw error
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }

@@ -160,10 +160,4 @@ function openStream(): Promise<{ text(): string; close(): void }> {
   })
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error('It did not come to hold in 20 s.')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+const until = (holds: () => boolean): Promise<void> => expect.poll(holds, { interval: 20 }).toBe(true)

@@ -37,5 +37,6 @@ it('the rig notices keys that sign before verifiers can know them', async () => 
 it('no verifier refuses a valid token in a real rotation at true defaults', async () => {
   const result = await run('fake-time-rotations', '--rotations', '1', '--milliseconds', '40')
   expect(result).toMatchObject({ ...clean, verifiers, rotations: 1, keys: 2 })
-  expect(result.verifications).toBeGreaterThan(200)
+  // Each of the five, with a token or two, in each of 18 flows; more often where the machine has time for it.
+  expect(result.verifications).toBeGreaterThan(150)
 })
