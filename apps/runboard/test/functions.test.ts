@@ -238,6 +238,27 @@ it('bundles without Node, as Convex bundles', async () => {
   expect(output[0].code.length).toBeLessThan(512 * 1024)
 })
 
+it('reads for auth.config.ts what it needs alone: Convex refuses one that reads what is not set', async () => {
+  const { env } = process
+  const read = new Set<string>()
+  process.env = new Proxy(env, {
+    get: (target, name) => {
+      read.add(String(name))
+      return Reflect.get(target, name)
+    },
+  })
+  try {
+    vi.resetModules()
+    await import('../src/convex/auth.config.ts')
+  } finally {
+    process.env = env
+  }
+  expect([...read].filter((name) => /^(CLERK|RUNBOARD|CONVEX)_/.test(name)).sort()).toEqual([
+    'CLERK_ISSUER',
+    'CLERK_JWKS',
+  ])
+})
+
 it('keeps tokens out of the audit and of the log', async () => {
   canary.see('audit', await audit())
   canary.see(

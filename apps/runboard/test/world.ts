@@ -11,6 +11,7 @@ declare global {
 /** As a deployment's settings are, before its modules are loaded. */
 Object.assign(process.env, {
   CLERK_ISSUER: 'http://127.0.0.1:4',
+  CLERK_JWKS: 'discover',
   CLERK_WEBHOOK_SIGNING_SECRET: `whsec_${btoa('a secret of the tests, 32 bytes.')}`,
   RUNBOARD_ORIGIN: 'http://127.0.0.1:5',
 })
