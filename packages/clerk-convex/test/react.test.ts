@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { clerkProvider } from '../src/auth-config/index.ts'
 import { convexLoopback, type FakeClerk, fakeClerk } from '../src/testing/index.ts'
 
-const tokenLifeSeconds = 6
+const tokenLifeSeconds = 10
 const patience = { timeout: 180_000 }
 const ends: (() => unknown)[] = []
 let browser: Browser
