@@ -104,7 +104,7 @@ describe('the proxy', () => {
 describe('a program', () => {
   it('is run to its end, or killed', async () => {
     const script = 'console.log("out"); console.error("err"); process.exitCode = 3'
-    expect(await runProgram(process.execPath, ['-e', script], { timeoutMs: 10_000 })).toEqual({
+    expect(await runProgram(process.execPath, ['-e', script], { timeoutMs: 60_000 })).toEqual({
       ...{ code: 3, stdout: 'out\n', stderr: 'err\n' },
     })
     const ended = await runProgram(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { timeoutMs: 200 })

@@ -54,6 +54,8 @@ export interface NoCommands {
 
 const prlimit = '/usr/bin/prlimit'
 const setpriv = '/usr/bin/setpriv'
+/** What the first look may take, however little a command may: a busy machine is no sandbox with holes. */
+const lookMs = 30_000
 
 /** Looks whether a sandbox holds here what it should, by starting one. Without that there are no commands at all. */
 export async function openCommands(options: CommandOptions = {}): Promise<Commands | NoCommands> {
@@ -67,7 +69,7 @@ export async function openCommands(options: CommandOptions = {}): Promise<Comman
   }
   const system = await systemArguments()
   const first = sandboxUser === undefined ? [] : asUser(sandboxUser, [setpriv, bwrap])
-  const why = await whatIsOpen({ bwrap, first, system, limits })
+  const why = await whatIsOpen({ bwrap, first, system, limits: { ...limits, timeMs: Math.max(limits.timeMs, lookMs) } })
   if (why !== undefined) return { why }
   const programs = await findPrograms(allowed)
   if (programs.size === 0) return { why: 'no command of the list is on this machine' }
