@@ -11,7 +11,7 @@ import { atEnd, type ClerkWorld, clerkWorld, origin as pageOrigin } from './cler
 import { type TestClock, testClock } from './clock.ts'
 import { api } from './convex-runners/_generated/api.ts'
 import { type RunnerCalls, runnerCalls } from './runner-calls.ts'
-import { memoryKeys, until } from './runner-world.ts'
+import { inTime, memoryKeys } from './runner-world.ts'
 
 const clock = testClock()
 const clerk = await clerkWorld({ clock })
@@ -115,9 +115,7 @@ export async function convexRunnerWorld(): Promise<ConvexRunnerWorld> {
     })
     const code = await Promise.race([promise, pairing.then(() => '')])
     await unwrap(as().mutation(api.runners.approve, { code, workspace }))
-    await until(() => clock.timers > 0)
-    await clock.pass(5)
-    return await pairing
+    return await inTime(clock, pairing)
   }
 
   return {

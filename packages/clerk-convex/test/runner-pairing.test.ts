@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type PairingCode, pairRunner } from '../src/node/runner/index.ts'
 import type { RunnerClaims } from '../src/runner/index.ts'
 import type { Answer } from './runner-calls.ts'
-import { memoryKeys, newKey, type RunnerWorld, runnerWorld, until } from './runner-world.ts'
+import { inTime, memoryKeys, newKey, type RunnerWorld, runnerWorld, until } from './runner-world.ts'
 
 /** Compiles only: what a Convex mutation signs with takes the claims as they are. */
 export const signInConvex = (ctx: { auth: MutationAuth }, claims: RunnerClaims, life: number): Promise<string> =>
@@ -203,8 +203,7 @@ describe('pairRunner', () => {
     await polled()
     world.outage = 'none'
     await world.runners.approve(world.ada, userCode, 'ws_1')
-    await world.clock.pass(60)
-    expect(await pairing).toEqual({
+    expect(await inTime(world.clock, pairing)).toEqual({
       runner: expect.stringMatching(/^runner_/),
       organization: world.organizationId,
       workspace: 'ws_1',
@@ -216,8 +215,10 @@ describe('pairRunner', () => {
   it('ends with a refusal, the end of the code, or the caller', async () => {
     const denied = begin()
     await world.runners.deny(world.ada, (await denied.code()).userCode)
-    await world.clock.pass(5)
-    await expect(denied.pairing).rejects.toMatchObject({ code: 'pairing_refused', reason: 'access_denied' })
+    await expect(inTime(world.clock, denied.pairing)).rejects.toMatchObject({
+      code: 'pairing_refused',
+      reason: 'access_denied',
+    })
     const late = begin()
     await late.code()
     // Polls that are on their way while time jumps would be refused for their proofs' age.

@@ -180,9 +180,7 @@ export async function runnerWorld(): Promise<RunnerWorld> {
         onCode: (c) => shown(c.userCode),
       })
       await runners.approve(ada, await Promise.race([code, pairing.then(() => '')]), 'ws_1')
-      await until(() => clock.timers > 0)
-      await clock.pass(5)
-      return await pairing
+      return await inTime(clock, pairing)
     },
     ...runnerCalls(url, clock),
     forge: (claims, life = 600) => runnerSigner({ issuer, signer, clock })(claims as RunnerClaims, life),
@@ -196,6 +194,20 @@ export async function until(holds: () => boolean): Promise<void> {
     if (performance.now() > end) throw new Error('What was waited for did not happen.')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** Lets time pass until `work` is done: each pause of it as soon as it has begun, and none while a request is on its way. */
+export async function inTime<Result>(clock: TestClock, work: Promise<Result>): Promise<Result> {
+  let isDone = false
+  const end = (): void => {
+    isDone = true
+  }
+  work.then(end, end)
+  while (!isDone) {
+    await until(() => isDone || clock.timers > 0)
+    if (!isDone) await clock.pass(5)
+  }
+  return await work
 }
 
 /** A paired runner of the seed's kind: its key, and a token of it. */

@@ -7,7 +7,7 @@ import { RunnerError } from './runner-error.ts'
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** Longest wait for an answer of the endpoint, in milliseconds. */
-const deadlineMs = 10_000
+const deadlineMs = 30_000
 
 const longestAnswer = 65_536
 
