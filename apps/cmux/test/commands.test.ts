@@ -108,7 +108,7 @@ describe('a command', () => {
   })
 
   it('that leaves a process behind is over when it exits, and takes that along', async () => {
-    const { id } = commandsWith({ graceMs: 300 }).run(sh('sleep 600 & echo $!'))
+    const { id } = commandsWith().run(sh('sleep 600 & echo $!'))
     const { text, end } = await outcome(id)
     expect(end).toMatchObject({ reason: 'exited', code: 0 })
     await expect.poll(() => alive(text.trim())).toBe(false)
