@@ -60,6 +60,7 @@ async function setUp() {
   await Promise.all([guard.whenReady(), apiGuard.whenReady()])
   return {
     ...fleet,
+    guard,
     signIn: () => customersToken(fleet),
     clock,
     queue,
@@ -130,7 +131,7 @@ describe('a customer’s order', () => {
   })
 
   it('of somebody whose session was ended meanwhile is not charged', async () => {
-    const { buy, signIn, run, queue, service, startProvider } = await setUp()
+    const { guard, buy, signIn, run, queue, service, startProvider } = await setUp()
     const provider = await startProvider()
     const token = await signIn()
     const id = String((await buy(token)).body.job)
@@ -141,6 +142,9 @@ describe('a customer’s order', () => {
         return answer.status
       })
       .toBe(401)
+    // The worker hears of it by a feed of its own.
+    const held = queue.get(id)?.token ?? undefined
+    await expect.poll(async () => (await guard.admit({ token: held, scopes: ['jobs:run'] })).admitted).toBe(false)
     await run()
     expect(queue.get(id)).toMatchObject({ state: 'needs_customer', reason: 'revoked' })
     expect(provider.charges()).toEqual([])
