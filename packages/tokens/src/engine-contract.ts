@@ -35,6 +35,8 @@ export interface Engine {
   decodeBytes(segment: string): Uint8Array | undefined
   /** The first `length` characters, all ASCII, as bytes that stay valid until the next call only. */
   ascii(text: string, length: number): Uint8Array
+  /** The same ASCII text, out of any longer one that it is a part of: through that, comparing reaches further. */
+  ownText(text: string): string
   encodeText(text: string): string
   encodeBytes(bytes: Uint8Array): string
   hmacKey(secret: Uint8Array): HmacKey

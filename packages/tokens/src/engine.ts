@@ -71,6 +71,8 @@ export const engine: Engine = {
   decodeText,
   decodeBytes: decodeBase64Url,
   ascii: (text, length) => encoder.encode(text.slice(0, length)),
+  // The language has nothing that copies a text for certain.
+  ownText: (text) => text,
   encodeText: (text) => encodeBase64Url(encoder.encode(text)),
   encodeBytes: encodeBase64Url,
   hmacKey,

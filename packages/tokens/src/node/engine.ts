@@ -17,6 +17,7 @@ const scratchBytes = 16_384
 /** Node's own primitives under `write` and `toString`: on every token, choosing them anew costs more than they do. */
 interface FastBuffer extends Buffer {
   latin1Write(text: string, offset: number, length: number): number
+  latin1Slice(start: number, end: number): string
   utf8Write(text: string, offset: number, length: number): number
   base64urlWrite(text: string, offset: number, length: number): number
   base64urlSlice(start: number, end: number): string
@@ -105,6 +106,13 @@ function ascii(text: string, length: number): Uint8Array {
   return inputView
 }
 
+function ownText(text: string): string {
+  const { length } = text
+  const target = scratchFor(length, textScratch)
+  target.latin1Write(text, 0, length)
+  return target.latin1Slice(0, length)
+}
+
 function encodeText(text: string): string {
   // UTF-8 takes at most three bytes for each UTF-16 unit.
   const target = scratchFor(text.length * 3, textScratch)
@@ -133,6 +141,7 @@ export const engine: Engine = {
   decoded: textScratch,
   decodeBytes,
   ascii,
+  ownText,
   encodeText,
   encodeBytes,
   hmacKey,
