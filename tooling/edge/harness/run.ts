@@ -16,7 +16,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/
  */
 export function run(file: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    execFile(file, args, { cwd, env, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(file, args, { cwd, env, timeout: 110_000, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
       const status = error === null ? 0 : error.code
       if (status === 'ENOENT') reject(new Error(`${file} is not on the PATH, where \`npm test\` puts it.`))
       else if (typeof status === 'string') reject(error)

@@ -25,7 +25,7 @@ export async function runConformance(main: string, args: readonly string[]): Pro
   const folder = await mkdtemp(join(tmpdir(), 'countersign-conformance-'))
   try {
     const { code, stderr, stdout } = await runProgram(process.execPath, [main, ...args, '-o', folder], {
-      timeoutMs: 180_000,
+      timeoutMs: 400_000,
     })
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('checks.json'))
     if (files.length === 0) throw new Error(`The suite wrote nothing down (${code}).\n${stdout}\n${stderr}`)

@@ -43,7 +43,7 @@ export async function runInspector(main: string, task: InspectorTask): Promise<E
     const header = task.token === undefined ? [] : ['--header', `Authorization: Bearer ${task.token}`]
     const args = [main, '--cli', task.endpoint, '--transport', 'http', ...task.args, ...header]
     const env = { ...process.env, HOME: home, MCP_CATALOG_PATH: join(home, 'mcp.json') }
-    return await runProgram(process.execPath, args, { env, timeoutMs: 60_000 })
+    return await runProgram(process.execPath, args, { env, timeoutMs: 180_000 })
   } finally {
     await rm(home, { recursive: true, force: true })
   }
