@@ -307,6 +307,11 @@ describe.each([
     expect(engine.decodeText(Buffer.from([0x7b, 0xff]).toString('base64url'))).toBeUndefined()
     expect(engine.decodeText(Buffer.from([0xed, 0xa0, 0x80]).toString('base64url'))).toBeUndefined()
   })
+
+  it.each(['', 'a.b-c_d', 'x'.repeat(16_384), 'x'.repeat(16_385)])('gives ASCII text back as it is', (text) => {
+    expect(engine.ownText(text)).toBe(text)
+    expect(engine.ownText(`Bearer ${text}`.slice(7))).toBe(text)
+  })
 })
 
 describe.each(engines)('a verifier on %s', (name, ed25519) => {
