@@ -74,7 +74,7 @@ export async function run({ rounds, progress }) {
   const broken = Math.max(...measured.map((each) => each.broken))
   return {
     name: 'runboard-recovery',
-    settings: { rounds, pages: count, token_life_s: tokenLifeSeconds, outages: ['drop', '503', 'no answer'] },
+    settings: { rounds, pages: count, token_life_s: tokenLifeSeconds, outages: 'drop, 503, no answer' },
     cases: [
       valueCase(
         'recovery-median',

@@ -71,7 +71,7 @@ function watch(client: ConvexClient) {
   return shown
 }
 
-const soon = { timeout: 10_000, interval: 5 }
+const soon = { timeout: 60_000, interval: 5 }
 
 describe('the real ConvexHttpClient', () => {
   it('asks, changes and acts with a token', async () => {

@@ -20,7 +20,7 @@ afterAll(async () => {
   await clerk.close()
 })
 
-const soon = { timeout: 10_000, interval: 5 }
+const soon = { timeout: 60_000, interval: 5 }
 
 it('goes from Clerk to a live page of Convex and back, over the real clients of both', async () => {
   clerk.subscribe(`${loopback.siteUrl}/auth/webhook`)

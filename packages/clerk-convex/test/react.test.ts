@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
 import type { Browser, Page } from 'playwright-core'
 import { rolldown } from 'rolldown'
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { clerkProvider } from '../src/auth-config/index.ts'
 import { convexLoopback, type FakeClerk, fakeClerk } from '../src/testing/index.ts'
 
@@ -156,5 +156,5 @@ it('switches the organisation, and signs out of both tabs', patience, async () =
   await stateOf(page, 'signed-out')
   await stateOf(tab, 'signed-out')
   for (const one of [page, tab]) await one.getByRole('link', { name: 'Sign in' }).waitFor()
-  await vi.waitFor(async () => expect(await names()).toContain('two'))
+  await expect.poll(names).toContain('two')
 })

@@ -1,5 +1,5 @@
 import { type PublicJwk, rfc9068 } from '@countersign/tokens'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createGuard, type Guard, type GuardEvent, type GuardOptions } from '../src/index.ts'
 import { audience, makeKey, makeToken, type TestKey, testClock } from './fixtures.ts'
 import { type Answer, type StandInIssuer, startIssuer } from './stand-in-issuer.ts'
@@ -103,7 +103,7 @@ describe('keys by metadata', () => {
     issuer.answer(oauth, answer(issuer))
     issuer.answer('/elsewhere', metadata(issuer))
     const decision = guard({ jwks: { timeoutMs: 100 } }).admit({ token: token() })
-    await vi.waitFor(() => expect(issuer.asked).toHaveLength(1))
+    await expect.poll(() => issuer.asked).toHaveLength(1)
     clock.advance(answer(issuer).hang === true ? 0.1 : 0)
     expect(await decision).toEqual({ admitted: false, code: 'keys_unavailable', retryAfterSeconds: 5 })
     expect(issuer.asked).toEqual([oauth])

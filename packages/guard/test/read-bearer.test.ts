@@ -111,7 +111,7 @@ describe('readBearer', () => {
   })
 
   it('answers quickly, however long the header', () => {
-    const start = performance.now()
+    const start = process.cpuUsage()
     for (const value of [
       `Bearer ${'a'.repeat(100_000)}!`,
       `Bearer${' '.repeat(100_000)}!`,
@@ -119,7 +119,7 @@ describe('readBearer', () => {
     ]) {
       readBearer({ headers: { authorization: value } })
     }
-    expect(performance.now() - start).toBeLessThan(500)
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000)
   })
 })
 

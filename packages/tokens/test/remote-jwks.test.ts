@@ -53,7 +53,8 @@ async function setUp(handler: Handler = good, options: RemoteJwksOptions = {}) {
 
 /** Waits for a background fetch that the clock has set off. */
 async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2000 && !condition(); turn++) await new Promise((resolve) => setImmediate(resolve))
+  const deadline = performance.now() + 60_000
+  while (!condition() && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
   expect(condition()).toBe(true)
 }
 
@@ -164,13 +165,12 @@ describe('reading a JWKS', () => {
   })
 
   it('reads again at 80 % of the age, without anybody asking', async () => {
-    const { jwks, state, clock } = await setUp()
+    const { jwks, state, clock, events } = await setUp()
     await jwks.refresh()
     clock.advance(239)
     expect(state.requests).toBe(1)
     clock.advance(1)
-    await until(() => state.requests === 2)
-    await jwks.refresh()
+    await until(() => events.filter(({ type }) => type === 'jwks_refreshed').length === 2)
     clock.advance(239)
     expect(state.requests).toBe(2)
     clock.advance(1)
@@ -709,7 +709,7 @@ it('reads without Node too', async () => {
   const { url } = await setUp()
   const request = {
     url: new URL(url),
-    signal: AbortSignal.timeout(3000),
+    signal: AbortSignal.timeout(30_000),
     maxBytes: 65_536,
     addresses: 'any',
     etag: undefined,

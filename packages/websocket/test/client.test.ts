@@ -91,7 +91,7 @@ describe('connect', () => {
     await reaches(socket, 'ready')
     const [connection] = sockets.connections()
     const before = connection?.principal
-    await expect.poll(() => connection?.principal === before, { timeout: 5000 }).toBe(false)
+    await expect.poll(() => connection?.principal === before).toBe(false)
     expect(reasons).toEqual(['connect', 'refresh'])
     expect(socket.state).toBe('ready')
   })

@@ -32,6 +32,9 @@ const longest = 1024
 /** Most digits of a number that every double tells from its neighbours. */
 const mostDigits = 15
 
+/** From this length on V8 keeps a part of a text as a reference to the whole. */
+const shortestPart = 13
+
 /** Most payloads kept: one for each length. */
 const most = 64
 
@@ -60,6 +63,11 @@ function findValues(claims: Claims): Varying[] {
     at++
   }
   return values
+}
+
+/** Not a part of the payload, which would stay in memory for as long as one value of it does. */
+function ownText(part: string): string {
+  return part.length < shortestPart ? part : engine.ownText(part)
 }
 
 function readNumber(payload: string, start: number, end: number): number {
@@ -110,7 +118,7 @@ export class PayloadKind {
   read(payload: string): Claims | undefined {
     const claims: Record<string, unknown> = { ...this.#claims }
     for (const { name, start, end, kind } of this.#varying) {
-      if (kind === text) claims[name] = payload.slice(start, end)
+      if (kind === text) claims[name] = ownText(payload.slice(start, end))
       else if (kind === number) claims[name] = readNumber(payload, start, end)
       else {
         try {
