@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { claimsOf } from '../claims-of.ts'
 import type { Fleet } from '../fleet.ts'
 import { bearer, postJson } from '../http.ts'
 import { patienceMs } from '../patience.ts'
@@ -37,7 +38,7 @@ export const agents: readonly Step<Fleet>[] = [
       const report = JSON.stringify(structuredContent)
       expectThat(report.includes('"state":"done"') && report.includes('Who goes there?'), `the task said ${report}`)
       const { subject, actor } = await callAtCoder(fleet, 'read_file')
-      expectThat(subject === subjectOf(fleet.kept.agentToken), `the coder met ${subject}`)
+      expectThat(subject === claimsOf(fleet.kept.agentToken).sub, `the coder met ${subject}`)
       expectThat(actor === fleet.agents.orchestratorId, `at the coder acts ${actor}`)
       return `2 steps, each with a token of its own; at the coder: sub ${subject}, act ${actor}`
     },
@@ -147,8 +148,4 @@ async function until(holds: () => boolean, otherwise: string): Promise<void> {
     expectThat(performance.now() < deadline, otherwise)
     await sleep(5)
   }
-}
-
-function subjectOf(token: string): string {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).sub
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { claimsOf } from '../claims-of.ts'
 import type { Fleet } from '../fleet.ts'
 import { bearer, get, postJson } from '../http.ts'
 import { patienceMs } from '../patience.ts'
@@ -40,8 +41,11 @@ export const support: readonly Step<Fleet>[] = [
       const operator = bearer(await operatorsToken(fleet))
       const found = await get(`${addresses['support-console']}/sessions?user=${accounts.user.identifier}`, operator)
       const reason = { reason: 'ticket 4712: laptop stolen' }
-      const newest = `${addresses['support-console']}/sessions/${found.body.sessions[0]?.id}/revoke`
-      const revoked = await postJson(newest, reason, operator)
+      // Not the newest: the owner may have signed in within the same second.
+      const { sid } = claimsOf(thief)
+      const stolen = found.body.sessions.find(({ id }: { readonly id: string }) => id === sid)
+      expectThat(stolen !== undefined, 'the session is not among those of the user')
+      const revoked = await postJson(`${addresses['support-console']}/sessions/${sid}/revoke`, reason, operator)
       expectThat(revoked.status === 202, `${revoked.status} ${JSON.stringify(revoked.body)} came back`)
       const told = await untilTold(`${addresses['support-console']}/revocations/${revoked.body.id}`, operator)
       const { status } = await agents()
