@@ -1,4 +1,5 @@
 import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
+import { lowContrast } from '@countersign-tooling/chromium/contrast'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bench, otherPassword, password, startBench } from './fixtures.ts'
@@ -175,12 +176,12 @@ it('can be read in either scheme: contrast of at least 4.5 for every text', asyn
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
     if (await page.getByLabel('Password').isVisible()) {
-      expect(await lowContrast()).toEqual([])
+      expect(await lowContrast(page)).toEqual([])
       await signIn()
       await runLine('ls no-such-file')
       await page.getByRole('log').getByText('exit code 2', { exact: true }).first().waitFor()
     }
-    expect(await lowContrast()).toEqual([])
+    expect(await lowContrast(page)).toEqual([])
   }
 })
 
@@ -214,37 +215,3 @@ it('shows a feed of any size whole, and goes on from there', async () => {
   const shown = (await notes.allTextContents()).map((text) => text.split(' ')[0])
   expect(shown).toEqual(Array.from({ length: 41 }, (_, count) => `note-${count}`))
 })
-
-/** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */
-function lowContrast(): Promise<readonly string[]> {
-  return page.evaluate(() => {
-    const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number)
-    const luminance = ([r = 0, g = 0, b = 0]: number[]): number => {
-      const linear = [r, g, b].map((part) =>
-        part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
-      )
-      return 0.2126 * (linear[0] ?? 0) + 0.7152 * (linear[1] ?? 0) + 0.0722 * (linear[2] ?? 0)
-    }
-    const behind = (element: Element | null): number[] => {
-      for (let at = element; at !== null; at = at.parentElement) {
-        const color = parse(getComputedStyle(at).backgroundColor)
-        if (color.length === 3 || color[3] === 1) return color
-      }
-      return [255, 255, 255]
-    }
-    return [...document.querySelectorAll('body *')]
-      .filter((element) => (element as HTMLElement).checkVisibility())
-      .filter((element) =>
-        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim() !== ''),
-      )
-      .filter((element) => !element.matches('.skip'))
-      .map((element) => {
-        const one = luminance(parse(getComputedStyle(element).color))
-        const other = luminance(behind(element))
-        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
-        return { ratio, text: element.textContent?.trim().slice(0, 40) }
-      })
-      .filter(({ ratio }) => ratio < 4.5)
-      .map(({ ratio, text }) => `${text}: ${ratio.toFixed(2)}`)
-  })
-}

@@ -1,4 +1,5 @@
 import { type OpenPage, openPage, startChromium } from '@countersign-tooling/chromium'
+import { lowContrast } from '@countersign-tooling/chromium/contrast'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { type Stand, startStand } from '../src/stand/start-stand.ts'
@@ -144,7 +145,7 @@ it('can be read in either scheme, has a name for every field, and fits a phone',
   })
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    expect(await lowContrast()).toEqual([])
+    expect(await lowContrast(page, '.skip, svg *')).toEqual([])
   }
   expect(
     await page.evaluate(() =>
@@ -168,36 +169,3 @@ it('takes orders for the stand-ins from its own page alone', async () => {
   expect((await order({ origin: 'https://evil.example' })).status).toBe(403)
   expect((await order({ origin: stand.url })).status).toBe(204)
 })
-
-/** Texts whose color is too near to what is behind them (WCAG 2.2, 1.4.3). */
-function lowContrast(): Promise<readonly string[]> {
-  return page.evaluate(() => {
-    const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number)
-    const luminance = ([r = 0, g = 0, b = 0]: number[]): number => {
-      const linear = [r, g, b].map((part) =>
-        part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
-      )
-      return 0.2126 * (linear[0] ?? 0) + 0.7152 * (linear[1] ?? 0) + 0.0722 * (linear[2] ?? 0)
-    }
-    const behind = (element: Element | null): number[] => {
-      for (let at = element; at !== null; at = at.parentElement) {
-        const color = parse(getComputedStyle(at).backgroundColor)
-        if (color.length === 3 || color[3] === 1) return color
-      }
-      return [255, 255, 255]
-    }
-    return [...document.querySelectorAll('body *')]
-      .filter((element) => element.checkVisibility() && !element.matches('.skip, svg *'))
-      .filter((element) =>
-        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim() !== ''),
-      )
-      .map((element) => {
-        const one = luminance(parse(getComputedStyle(element).color))
-        const other = luminance(behind(element))
-        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
-        return { ratio, text: element.textContent?.trim().slice(0, 40) }
-      })
-      .filter(({ ratio }) => ratio < 4.5)
-      .map(({ ratio, text }) => `${text}: ${ratio.toFixed(2)}`)
-  })
-}
