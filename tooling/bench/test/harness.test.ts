@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { table, writeResult } from '../harness/report.mjs'
-import { interleave, median, quartiles, ratio, spread } from '../harness/rounds.mjs'
+import { balancedOrder, interleave, median, quartiles, ratio, spread } from '../harness/rounds.mjs'
 import { load } from '../harness/wrk.mjs'
 
 describe('rounds', () => {
@@ -21,7 +21,21 @@ describe('rounds', () => {
     expect(ratio([20, 2, 20], [10, 1, 10])).toBe(2)
   })
 
-  it('runs every case once a round, in a turning order', async () => {
+  it.each([1, 2, 3, 4, 5, 8])('gives %i cases each place and each neighbour equally often', (count) => {
+    const rounds = count % 2 === 1 ? 2 * count : count
+    const orders = Array.from({ length: rounds }, (_, round) => balancedOrder(count, round))
+    const counted = (all: readonly string[]) =>
+      new Map(all.map((one) => [one, all.filter((other) => other === one).length]))
+    const places = counted(orders.flatMap((order) => order.map((index, place) => `${index} at ${place}`)))
+    const neighbours = counted(
+      orders.flatMap((order) => order.slice(1).map((index, place) => `${index} after ${order[place]}`)),
+    )
+    expect([places.size, neighbours.size]).toEqual([count * count, count * (count - 1)])
+    expect(new Set(places.values())).toEqual(new Set([rounds / count]))
+    expect(new Set(neighbours.values())).toEqual(new Set(count === 1 ? [] : [rounds / count]))
+  })
+
+  it('runs every case once a round, in that order', async () => {
     const order: string[] = []
     const cases = ['a', 'b', 'c'].map((name) => ({
       name,
@@ -30,9 +44,9 @@ describe('rounds', () => {
         return order.length
       },
     }))
-    const measured = await interleave(cases, { rounds: 3 })
-    expect(order.join('')).toBe('abcbcacab')
-    expect(measured.get('a')).toEqual([1, 6, 8])
+    const measured = await interleave(cases, { rounds: 4 })
+    expect(order.join('')).toBe('abcbcacabcba')
+    expect(measured.get('a')).toEqual([1, 6, 8, 12])
   })
 })
 
