@@ -16,8 +16,8 @@ import {
   proofRemedies,
 } from '../src/dpop.ts'
 import { engine as webEngine } from '../src/engine.ts'
+import type { Engine } from '../src/engine-contract.ts'
 import { jwkThumbprint } from '../src/index.ts'
-import { engine as nodeEngine } from '../src/node/engine.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { ed25519Key, es256Key, forge, NOW, type TestKey } from './support/issuer.ts'
 
@@ -25,6 +25,8 @@ const chosen = vi.hoisted(() => ({ engine: {} as Record<string, unknown> }))
 vi.mock('#engine', () => ({
   engine: new Proxy({}, { get: (_target, name: string) => chosen.engine[name] }),
 }))
+// Not by an import: where `#engine` stands for this very file, that would be the mock.
+const { engine: nodeEngine } = await vi.importActual<{ engine: Engine }>('../src/node/engine.ts')
 
 const rfc = JSON.parse(readFileSync(new URL('vectors/rfc9449.json', import.meta.url), 'utf8'))
 const [ed, es] = [ed25519Key(), es256Key()]
