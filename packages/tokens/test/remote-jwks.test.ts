@@ -146,6 +146,12 @@ describe('reading a JWKS', () => {
     expect(last()).toMatchObject({ keys: 1, skipped: 5 })
   })
 
+  it('takes the keys beside one that is nested deeper than a stack', async () => {
+    const { jwks, last } = await setUp(answer(`{"keys":[${nestedKey},${JSON.stringify(first.jwk)}]}`))
+    expect((await jwks.load('k1'))?.x).toBe(first.jwk.x)
+    expect(last()).toMatchObject({ keys: 1, skipped: 1 })
+  })
+
   it.each([
     ['no cache header', {}, 300],
     ['max-age', { 'cache-control': 'public, max-age=600, stale-while-revalidate=60' }, 600],
@@ -230,6 +236,9 @@ describe('reading a JWKS', () => {
   })
 })
 
+/** Deeper than a stack reaches, in half of the bytes that a set may have. */
+const nestedKey = `{"kty":"oct","kid":"k1","z":${'['.repeat(16_000)}${']'.repeat(16_000)}}`
+
 const hostile: [why: string, handler: Handler, reason: string][] = [
   ['answers 500', (_q, r) => void r.writeHead(500).end('{}'), 'status'],
   ['answers 404', (_q, r) => void r.writeHead(404).end(JSON.stringify({ keys: [first.jwk] })), 'status'],
@@ -253,6 +262,7 @@ const hostile: [why: string, handler: Handler, reason: string][] = [
   ['sends keys that are no objects', answer({ keys: ['k1'] }), 'not_a_key_set'],
   ['sends no keys', answer({ keys: [] }), 'no_usable_key'],
   ['sends no usable keys', answer({ keys: [{ kty: 'oct', k: 'AAAA', kid: 'k1' }] }), 'no_usable_key'],
+  ['sends a key nested deeper than a stack', answer(`{"keys":[${nestedKey}]}`), 'no_usable_key'],
   ['sends two keys of one id', answer({ keys: [first.jwk, { ...second.jwk, kid: 'k1' }] }), 'duplicate_kid'],
   [
     'sends 33 keys',

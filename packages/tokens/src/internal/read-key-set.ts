@@ -40,6 +40,15 @@ function parse(text: string): unknown {
   }
 }
 
+/** `undefined` for what is nested so deeply that the engine's stack does not reach: its parser reads even that. */
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Reads a JWKS document. Keys that are of no use here (another type, curve or `use`, weak, with private members) are
  * skipped; a key that has not changed stays the very same object.
@@ -52,10 +61,10 @@ export function readKeySet(text: string, previous: ReadonlyMap<string, ReadKey>)
   const keys = new Map<string, ReadKey>()
   let skipped = 0
   for (const value of values) {
-    const valueText = JSON.stringify(value)
+    const valueText = textOf(value)
     const before = typeof value.kid === 'string' ? previous.get(value.kid) : undefined
-    const key = before?.text === valueText ? before.key : tryImport(value)
-    if (key === undefined) {
+    const key = before !== undefined && before.text === valueText ? before.key : tryImport(value)
+    if (key === undefined || valueText === undefined) {
       skipped++
       continue
     }
