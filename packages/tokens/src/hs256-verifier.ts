@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { HmacKey } from './engine-contract.ts'
 import { importHs256Secret } from './internal/hs256-secret.ts'
 import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
+import { clockProblem, isClock, optionProblem } from './internal/option-problem.ts'
 import { type Expectations, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
@@ -40,11 +41,11 @@ export interface Hs256Verifier extends Verifier {
   verifySync(token: string): Principal
 }
 
-const optionsSchema = z.object({
+const optionsSchema = z.strictObject({
   issuer: z.string().min(1).max(2048),
   audience: z.string().min(1).max(512),
   keys: z
-    .array(z.object({ kid: z.string().min(1).max(128).optional() }))
+    .array(z.strictObject({ kid: z.string().min(1).max(128).optional(), secret: z.unknown() }))
     .min(1)
     .max(4),
   missing: z.array(z.enum(['iss', 'aud', 'iat', 'jti', 'client_id', 'scope'])).default([]),
@@ -56,6 +57,8 @@ const optionsSchema = z.object({
     .min(60)
     .max(366 * 86_400)
     .default(43_200),
+  isRevoked: z.custom<unknown>((value) => typeof value === 'function', 'must be a function').optional(),
+  clock: z.custom<unknown>(isClock, clockProblem).optional(),
 })
 type ResolvedOptions = z.infer<typeof optionsSchema>
 
@@ -65,8 +68,7 @@ const longestToken = 8_192
 function resolve(options: Hs256Options): ResolvedOptions {
   const parsed = optionsSchema.safeParse(options)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  throw new TokensError('bad_option', `createHs256Verifier: "${issue?.path.join('.')}" ${issue?.message}`)
+  throw new TokensError('bad_option', `createHs256Verifier: ${optionProblem(parsed.error)}`)
 }
 
 function profileOf({ missing, types }: ResolvedOptions): Profile {

@@ -4,6 +4,7 @@ import type { AddressPolicy, DocumentProblem, FetchDocument } from './fetch-cont
 import { documentsBy } from './fetch-document.ts'
 import { allowInsecureIssuer, isLoopbackHost, parseTrustedUrl } from './insecure.ts'
 import { addressKind } from './internal/addresses.ts'
+import { clockProblem, isClock, optionProblem } from './internal/option-problem.ts'
 import type { KeySetProblem } from './internal/read-key-set.ts'
 import { TokensError } from './tokens-error.ts'
 
@@ -86,11 +87,16 @@ export interface ResolvedJwksOptions {
   readonly fetchDocument: FetchDocument
 }
 
-const optionsSchema = z.object({
+const call = z.custom<unknown>((value) => typeof value === 'function', 'must be a function')
+
+const optionsSchema = z.strictObject({
   timeoutMs: z.int().min(100).max(10_000).default(3_000),
   maxBytes: z.int().min(1_024).max(1_048_576).default(65_536),
   allowPrivateAddresses: z.boolean().default(false),
-  demo: z.object({ scale: z.number().gt(0).max(1) }).optional(),
+  demo: z.strictObject({ scale: z.number().gt(0).max(1) }).optional(),
+  onEvent: call.optional(),
+  fetch: call.optional(),
+  clock: z.custom<unknown>(isClock, clockProblem).optional(),
 })
 
 /** @throws TokensError `bad_option` or `insecure_url` */
@@ -100,10 +106,7 @@ export function resolveJwksOptions(
   runtimeFetch: FetchDocument,
 ): ResolvedJwksOptions {
   const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new TokensError('bad_option', `remoteJwks: "${issue?.path.join('.')}" ${issue?.message}`)
-  }
+  if (!parsed.success) throw new TokensError('bad_option', `remoteJwks: ${optionProblem(parsed.error)}`)
   const { timeoutMs, maxBytes, allowPrivateAddresses, demo } = parsed.data
   const insecure = options[allowInsecureIssuer] === true
   const url = parseTrustedUrl(String(text), 'remoteJwks: the URL', insecure)

@@ -15,15 +15,16 @@ export interface ReadDocumentOptions extends RemoteJwksOptions {
  * @throws TokensError `bad_option` or `insecure_url`
  */
 export async function readDocument(url: string | URL, options: ReadDocumentOptions = {}): Promise<DocumentAnswer> {
-  const { addresses, clock, fetchDocument, limits, url: target } = resolveJwksOptions(url, options, runtimeFetch)
+  const { signal: ending, ...reading } = options
+  const { addresses, clock, fetchDocument, limits, url: target } = resolveJwksOptions(url, reading, runtimeFetch)
   const abort = new AbortController()
   const stop = (): void => abort.abort()
-  if (options.signal?.aborted === true) stop()
-  options.signal?.addEventListener('abort', stop)
+  if (ending?.aborted === true) stop()
+  ending?.addEventListener('abort', stop)
   const cancel = clock.after(limits.timeoutMs, stop)
   const { signal } = abort
   const answer = await fetchDocument({ url: target, signal, maxBytes: limits.maxBytes, addresses, etag: undefined })
   cancel()
-  options.signal?.removeEventListener('abort', stop)
+  ending?.removeEventListener('abort', stop)
   return answer
 }

@@ -15,11 +15,13 @@ export type TokensErrorCode = (typeof tokensErrorCodes)[number]
 export const tokensErrorRemedies: Readonly<Record<TokensErrorCode, string>> = {
   bad_option: 'Correct the option that the message names.',
   insecure_url: 'Use https; plain http is for loopback addresses only.',
-  bad_key: 'Give a public JWK with a kid, of a kind that the message allows; make a new key pair if this one is weak.',
+  bad_key:
+    'Give a key that the message allows: a public JWK with a kid, or for HS256 a random secret. Make a new one if this one is weak.',
   claims_refused: 'Correct the claim that the message names before signing.',
   signing_failed: 'Check the signer: it must return the raw signature (RFC 7518 section 3.4, RFC 8037 section 3.1).',
   sync_unavailable: 'Use `verify` or `signAccessToken`: this runtime, or this key, cannot work synchronously.',
-  engine_unavailable: 'Use a runtime whose WebCrypto knows the algorithm, or pass an engine as `ed25519`.',
+  engine_unavailable:
+    'Use a runtime whose WebCrypto knows the algorithm, or pass an engine as `ed25519`; install sodium-native for that of sodium.',
 }
 
 /** A fault of configuration or use: never thrown because of what a token says. */

@@ -4,6 +4,7 @@ import { systemClock } from './clock.ts'
 import type { Ed25519Engine } from './engine-contract.ts'
 import { allowInsecureIssuer, parseTrustedUrl } from './insecure.ts'
 import { isIdentifier } from './internal/check-claims.ts'
+import { clockProblem, isClock, optionProblem } from './internal/option-problem.ts'
 import type { Expectations } from './internal/read-principal.ts'
 import type { Algorithm, KeySource } from './key-source.ts'
 import type { Principal } from './principal.ts'
@@ -58,12 +59,29 @@ const algorithm = z.enum([
   'PS512',
 ])
 
-const optionsSchema = z.object({
+const names = z.array(z.string())
+
+/** Every member: one that is missing or misspelt would else be found by a token, as a fault of ours. */
+const profileSchema = z.strictObject({
+  name: z.string(),
+  algorithms: z.array(algorithm).min(1),
+  types: names.min(1),
+  audience: z.enum(['aud', 'aud-or-list', 'azp']),
+  clientId: z.array(z.enum(['client_id', 'azp', ''])).min(1),
+  optional: z.array(z.enum(['jti', 'iat', 'scope'])),
+  required: z.record(z.string(), z.string()),
+  refused: z.record(z.string(), z.string()).optional(),
+  forbidden: names,
+  organization: names,
+})
+
+// Strict: an `isRevoked` or a `profile` under a misspelt name must not be left out in silence.
+const optionsSchema = z.strictObject({
   issuer: z.string().min(1).max(2048),
   audience: z.string().refine(isIdentifier, 'must be 1 to 512 characters without control characters'),
   keys: z.custom<KeySource>(
     (keys) => typeof keys === 'object' && keys !== null && 'get' in keys && 'load' in keys,
-    'must be a key source',
+    'must be a key source: remoteJwks(url) or staticKeys(jwks)',
   ),
   algorithms: z.array(algorithm).min(1).optional(),
   clockToleranceSeconds: z.number().min(0).max(60).default(5),
@@ -73,14 +91,12 @@ const optionsSchema = z.object({
     .max(366 * 86_400)
     .default(43_200),
   maxTokenLength: z.int().min(512).max(16_384).default(8_192),
-  profile: z
-    .looseObject({ name: z.string(), types: z.array(z.string()).min(1), clientId: z.array(z.string()).min(1) })
-    .optional(),
+  profile: profileSchema.optional(),
   isRevoked: z.custom<unknown>((value) => typeof value === 'function', 'must be a function').optional(),
   cache: z
     .union([
       z.literal(false),
-      z.object({
+      z.strictObject({
         maxEntries: z.int().min(2).max(1_000_000).default(10_000),
         maxBytes: z
           .int()
@@ -90,6 +106,13 @@ const optionsSchema = z.object({
       }),
     ])
     .default({ maxEntries: 10_000, maxBytes: 2 ** 25 }),
+  ed25519: z
+    .custom<unknown>(
+      (engine) => typeof engine === 'object' && engine !== null && 'importKey' in engine,
+      'must be an engine: sodiumEd25519()',
+    )
+    .optional(),
+  clock: z.custom<unknown>(isClock, clockProblem).optional(),
 })
 
 /** The options with their defaults, checked. */
@@ -106,10 +129,7 @@ export interface ResolvedOptions {
 /** @throws TokensError `bad_option` or `insecure_url` */
 export function resolveOptions(options: VerifierOptions): ResolvedOptions {
   const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new TokensError('bad_option', `createVerifier: "${issue?.path.join('.')}" ${issue?.message}`)
-  }
+  if (!parsed.success) throw new TokensError('bad_option', `createVerifier: ${optionProblem(parsed.error)}`)
   const { issuer, audience, keys, algorithms, clockToleranceSeconds, maxLifeSeconds, maxTokenLength, cache } =
     parsed.data
   parseTrustedUrl(issuer, 'createVerifier: "issuer"', options[allowInsecureIssuer] === true)

@@ -217,7 +217,7 @@ describe('an HS256 secret', () => {
     expect((await verifier.verify(hmac(header, goodClaims, good))).subject).toBe('user_1')
   })
 
-  it.each<[why: string, options: Partial<Record<keyof Hs256Options, unknown>>, path: string]>([
+  it.each<[why: string, options: Record<string, unknown>, path: string]>([
     ['no keys', { keys: [] }, 'keys'],
     ['five keys', { keys: Array.from({ length: 5 }, () => key) }, 'keys'],
     ['an empty kid', { keys: [key, { ...key, kid: '' }] }, 'keys.1.kid'],
@@ -233,6 +233,10 @@ describe('an HS256 secret', () => {
     ['a negative tolerance', { clockToleranceSeconds: -1 }, 'clockToleranceSeconds'],
     ['a tolerance of 61 s', { clockToleranceSeconds: 61 }, 'clockToleranceSeconds'],
     ['a life of 59 s', { maxLifeSeconds: 59 }, 'maxLifeSeconds'],
+    ['isRevoked that is no function', { isRevoked: true }, 'isRevoked'],
+    ['a clock that is none', { clock: Date }, 'clock'],
+    ['a misspelt name', { isRevokd: () => true }, 'isRevokd'],
+    ['a misspelt name in a key', { keys: [{ ...key, id: 'k' }] }, 'keys.0.id'],
     ['a life of more than 366 days', { maxLifeSeconds: 366 * 86_400 + 1 }, 'maxLifeSeconds'],
   ])('does not go with %s', (_why, options, path) => {
     const message = expect.stringMatching(new RegExp(`^createHs256Verifier: "${path}" .{10,}`))

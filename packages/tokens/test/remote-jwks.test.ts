@@ -611,10 +611,14 @@ describe('the URL', () => {
     ['more than a mebibyte', { maxBytes: 1_048_577 }],
     ['a scale of 0', { demo: { scale: 0 } }],
     ['a scale above 1', { demo: { scale: 1.1 } }],
+    ['a fetch that is none', { fetch: 'undici' }],
+    ['an observer that cannot be called', { onEvent: console }],
+    ['a clock that is none', { clock: Date }],
+    ['a misspelt name', { timeout: 100 }],
   ])('does not go with %s', (_why, options) => {
     const name = Object.keys(options)[0]
     const message = expect.stringMatching(new RegExp(`^remoteJwks: "${name}(\\.scale)?" .{10,}`))
-    expect(() => remoteJwks('http://localhost/', options)).toThrow(
+    expect(() => remoteJwks('http://localhost/', options as RemoteJwksOptions)).toThrow(
       expect.objectContaining({ code: 'bad_option', message }),
     )
   })

@@ -59,9 +59,33 @@ describe('options', () => {
     ['a profile whose type is no text', { profile: { ...rfc9068, types: [1] } }, 'profile.types.0'],
     ['a profile that says nothing of the client', { profile: { ...rfc9068, clientId: [] } }, 'profile.clientId'],
     ['isRevoked that is no function', { isRevoked: true }, 'isRevoked'],
+    ['a profile that lacks a member', { profile: { ...rfc9068, optional: undefined } }, 'profile.optional'],
+    ['a profile without algorithms', { profile: { ...rfc9068, algorithms: [] } }, 'profile.algorithms'],
+    ['a profile with an audience of its own making', { profile: { ...rfc9068, audience: 'sub' } }, 'profile.audience'],
+    ['a clock that is the class Date', { clock: Date }, 'clock'],
+    ['a clock that only tells the time', { clock: { now: () => 0 } }, 'clock'],
+    ['an engine that was not called', { ed25519: () => undefined }, 'ed25519'],
   ])('do not allow %s', (_why, options, path) => {
     const message = expect.stringMatching(new RegExp(`^createVerifier: "${path}" .{10,}`))
     expect(() => make(options)).toThrow(expect.objectContaining({ name: 'TokensError', code: 'bad_option', message }))
+  })
+
+  it.each<[name: string, options: Record<string, unknown>]>([
+    ['isRevokd', { isRevokd: () => true }],
+    ['clockTolerance', { clockTolerance: 3 }],
+    ['cache.maxEntires', { cache: { maxEntries: 2, maxEntires: 2 } }],
+    ['profile.refusd', { profile: { ...rfc9068, refusd: {} } }],
+    // It is also why the audience seems to be missing.
+    ['audiense', { audience: undefined, audiense: 'agent-api' }],
+  ])('do not pass over a misspelt name in silence: %s', (name, options) => {
+    const message = `createVerifier: "${name}" is not the name of an option`
+    expect(() => make(options)).toThrow(expect.objectContaining({ code: 'bad_option', message }))
+  })
+
+  it('are there', () => {
+    const none = undefined as unknown as VerifierOptions
+    const message = expect.stringMatching(/^createVerifier: the options: /)
+    expect(() => createVerifier(none)).toThrow(expect.objectContaining({ code: 'bad_option', message }))
   })
 
   it.each<[what: string, options: Loose]>([
