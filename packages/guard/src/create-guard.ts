@@ -83,14 +83,18 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   const startReport = onEvent === undefined ? undefined : createReports(onEvent, clock)
   let closed = false
 
+  /** Whatever stands for yes, a promise too: a port without types must not revoke in vain. */
+  const isRevoked = (principal: Principal): boolean => Boolean(revocations?.isRevoked(principal))
   const staleness = createStaleness(revocations, markedScopes(consumer?.scopes, 'sensitive'))
   const changing = markedScopes(consumer?.scopes, 'sideEffects')
   /** A monitor looks and touches nothing, whatever its token is for. */
   const holds = ({ scopes, synthetic }: Principal, scope: string): boolean =>
     scopes.has(scope) && !(synthetic === true && changing.has(scope))
+  /** Also one of a verifier that does not say when: whoever cannot be seen to live on has ended. */
+  const hasEnded = ({ expiresAt }: Principal): boolean => !(clock.now() < expiresAt)
   const endOf = ({ principal, availability }: Pick<Watch, 'principal' | 'availability'>): PrincipalEnd | undefined => {
-    if (clock.now() >= principal.expiresAt) return { reason: 'expired' }
-    if (revocations?.isRevoked(principal) === true) return { reason: 'revoked' }
+    if (hasEnded(principal)) return { reason: 'expired' }
+    if (isRevoked(principal)) return { reason: 'revoked' }
     return staleness.isOver(availability) ? { reason: 'stale' } : undefined
   }
   const watches = createWatches(clock, endOf, onEvent)
@@ -104,7 +108,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   /** Everything after the token; `undefined` when the revocation news are too old to say. */
   const weigh = (request: AdmitRequest<Scope>, principal: Principal): Decision | undefined => {
     const { scopes = [], proof, availability } = request
-    if (revocations?.isRevoked(principal) === true) return { admitted: false, code: 'revoked' }
+    if (isRevoked(principal)) return { admitted: false, code: 'revoked' }
     // No proof is checked here, so one that was sent cannot count as good, nor a bound token as unbound.
     if (proof !== undefined) return { admitted: false, code: 'proof_invalid' }
     if (principal.confirmationKey !== undefined) return { admitted: false, code: 'proof_required' }
@@ -127,12 +131,12 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       throw new TokenRejected('revocations_stale', 'The issuer could not be asked about the token.', { cause })
     }
     // News may have come meanwhile.
-    if (!isActive || revocations?.isRevoked(principal) === true) return { admitted: false, code: 'revoked' }
+    if (!isActive || isRevoked(principal)) return { admitted: false, code: 'revoked' }
     return { admitted: true, principal }
   }
 
   const toDenial = (rejection: unknown, report: DecisionReport | undefined): Decision => {
-    if (!isRejection(rejection)) throw rejection
+    if (!isRejection(rejection)) throw toError(rejection)
     report?.rejected(rejection)
     const { code } = rejection
     const undecided = code === 'keys_unavailable' || code === 'revocations_stale'
@@ -192,8 +196,8 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       return decision
     },
     permits(principal, scopes, { availability } = {}) {
-      if (!scopes.every((scope) => holds(principal, scope)) || clock.now() >= principal.expiresAt) return false
-      return revocations?.isRevoked(principal) !== true && !staleness.isLate(scopes, availability)
+      if (!scopes.every((scope) => holds(principal, scope)) || hasEnded(principal)) return false
+      return !isRevoked(principal) && !staleness.isLate(scopes, availability)
     },
     watch(principal, onEnd, { availability } = {}) {
       if (closed) throw new GuardError('closed', 'The guard is closed.')
@@ -222,6 +226,11 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
   }
   // Not enumerable: a guard spread from this one, with an `admit` of its own, must not be asked past it.
   return Object.defineProperty(guard, 'admitNow', { value: admitNow })
+}
+
+/** Routers take some of what is no error for "go on": a port that throws `undefined` must not open a door. */
+function toError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error('What the guard asks threw something that is no error.', { cause })
 }
 
 interface ChosenVerifier extends IssuerVerifier {

@@ -109,6 +109,31 @@ describe('admit', () => {
     expect(quiet.admitNow?.({ token: undefined })).toEqual({ admitted: false, code: 'no_token' })
   })
 
+  it.each([undefined, null, 'route'])('throws an error also where %s was thrown', async (thrown) => {
+    const verifier = makeVerifier(key, testClock())
+    const throwing = (): never => {
+      throw thrown
+    }
+    const expected = expect.objectContaining({ constructor: Error, cause: thrown })
+    const token = makeToken(key)
+    await expect(createGuard({ verifier: { verify: throwing } }).admit({ token })).rejects.toEqual(expected)
+    const recalling = createGuard({ verifier: { verify: throwing, recall: throwing } })
+    expect(() => recalling.admitNow?.({ token })).toThrow(expected)
+    const revocations = { isRevoked: throwing, onChange: () => () => {} }
+    await expect(createGuard({ verifier, revocations }).admit({ token })).rejects.toEqual(expected)
+  })
+
+  it.each([1, 'yes', {}, Promise.resolve(false)])('takes %s for the yes of a port without types', async (yes) => {
+    const clock = testClock()
+    const revocations = { isRevoked: () => yes as boolean, onChange: () => () => {} }
+    const guard = createGuard({ verifier: makeVerifier(key, clock), clock, revocations })
+    const token = makeToken(key)
+    expect(await guard.admit({ token })).toEqual({ admitted: false, code: 'revoked' })
+    const decision = await createGuard({ verifier: makeVerifier(key, clock), clock }).admit({ token })
+    if (!decision.admitted) throw new Error('not admitted')
+    expect(guard.permits(decision.principal, [])).toBe(false)
+  })
+
   it('takes no more once it is closed', async () => {
     const { guard } = setUp()
     const decision = await guard.admit({ token: makeToken(key) })
