@@ -61,8 +61,12 @@ export function createWatches(
     const end = endOf(watch)
     if (end === undefined) return
     remove(watch)
-    onEvent?.({ type: 'ended', reason: end.reason })
-    watch.onEnd(end)
+    try {
+      onEvent?.({ type: 'ended', reason: end.reason })
+    } finally {
+      // An observer's fault must not keep a connection open.
+      watch.onEnd(end)
+    }
   }
   const lookAtAll = (watches: Iterable<Watch>): void => {
     const faults: unknown[] = []

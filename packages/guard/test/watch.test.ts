@@ -256,6 +256,32 @@ describe('watch', () => {
     expect(ends).toEqual([{ reason: 'revoked' }])
   })
 
+  it('tells whoever watches although the observer of events throws', async () => {
+    const { principal, ends, clock } = await setUp()
+    const guard = createGuard({
+      verifier: makeVerifier(key, clock),
+      clock,
+      onEvent() {
+        throw new Error('no room in the queue')
+      },
+    })
+    guard.watch(principal, (end) => ends.push(end))
+    await settle()
+    expect(() => clock.advance(600)).toThrow('no room in the queue')
+    expect(ends).toEqual([{ reason: 'expired' }])
+    expect(clock.timers).toBe(0)
+  })
+
+  it.each([undefined, Number.NaN, 'soon'])('ends a principal at once that ends at %s', async (expiresAt) => {
+    const { principal, guard, ends, clock } = await setUp()
+    const endless = { ...principal, expiresAt } as Principal
+    expect(guard.permits(endless, [])).toBe(false)
+    guard.watch(endless, (end) => ends.push(end))
+    await settle()
+    expect(ends).toEqual([{ reason: 'expired' }])
+    expect(clock.timers).toBe(0)
+  })
+
   it('has one timer for everybody, and ends each at its own second whoever left in between', async () => {
     const { clock, guard, principal } = await setUp()
     const ends: number[] = []
