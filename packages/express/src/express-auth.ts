@@ -1,6 +1,6 @@
 import type { Availability, Decision, Guard } from '@countersign/guard'
 import { admitRequest, admitRequestNow, challenge, resourceMetadataUrl } from '@countersign/guard/http'
-import type { Principal } from '@countersign/tokens'
+import { type Principal, parseScope } from '@countersign/tokens'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { type AuthRouter, createAuthRouter } from './auth-router.ts'
 import { ExpressAuthError } from './errors.ts'
@@ -29,7 +29,7 @@ export interface ExpressAuth<Scope extends string = string> {
   requireScope(...scopesAndOptions: readonly [Scope, ...Scope[], RouteOptions]): RequestHandler
   /**
    * Lets a request through that has an accepted token, whatever its scopes.
-   * @throws ExpressAuthError `no_introspection` when the route is set up
+   * @throws ExpressAuthError `no_introspection`, and `bad_access` for scopes, when the route is set up
    */
   requireToken(options?: RouteOptions): RequestHandler
   /**
@@ -76,14 +76,28 @@ export function expressAuth<Scope extends string>(
         next()
         return
       }
+      // Something before the guard has answered meanwhile, as a time limit does: nothing is left to say.
+      if (res.writableEnded) return
       const { status, headers, body } = challenge(decision, { scopes, resourceMetadata, realm: options.realm })
       res.status(status).set(headers).json(body)
     }
     const admit: RequestHandler = (req, res, next) => {
-      // Express takes what is thrown and what is rejected for faults.
-      const decision = admitRequestNow(guard, req, scopes, staleness)
-      if (decision !== undefined) return conclude(decision, req, res, next)
-      return admitRequest(guard, req, scopes, staleness).then((later) => conclude(later, req, res, next))
+      // Not left to Express, which lets a request pass where `undefined` or the word `route` is thrown.
+      const fail = (cause: unknown): void => {
+        next(cause instanceof Error ? cause : new Error('The guard threw something that is no error.', { cause }))
+      }
+      let decision: Decision | undefined
+      try {
+        decision = admitRequestNow(guard, req, scopes, staleness)
+        if (decision === undefined) {
+          return admitRequest(guard, req, scopes, staleness)
+            .then((later) => conclude(later, req, res, next))
+            .catch(fail)
+        }
+      } catch (cause) {
+        return fail(cause)
+      }
+      return conclude(decision, req, res, next)
     }
     return admit
   }
@@ -97,7 +111,13 @@ export function expressAuth<Scope extends string>(
       checkScopes(scopes, guard.scopes)
       return require(scopes, hasOptions ? last : {})
     },
-    requireToken: (options = {}) => require([], options),
+    requireToken(options = {}) {
+      // Whoever names a scope here means it: any token would be less than was asked for.
+      if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+        throw new ExpressAuthError('bad_access', '`requireToken` takes no scopes: those go to `requireScope`.')
+      }
+      return require([], options)
+    },
     principal(request) {
       const principal = slotsOf(request)[slot]
       if (principal === undefined) {
@@ -118,7 +138,20 @@ function slotsOf(request: Request): { [slot: symbol]: Principal | undefined } {
 function checkScopes(scopes: readonly string[], known: readonly string[] | undefined): void {
   if (scopes.length === 0) throw new ExpressAuthError('no_scope', 'A route needs at least one scope.')
   for (const scope of scopes) {
-    if (typeof scope === 'string' && (known === undefined || known.includes(scope))) continue
-    throw new ExpressAuthError('unknown_scope', `The consumer has no scope ${JSON.stringify(scope)}.`)
+    if (typeof scope === 'string' && (known === undefined ? isOneScope(scope) : known.includes(scope))) continue
+    const name = JSON.stringify(scope)
+    throw new ExpressAuthError(
+      'unknown_scope',
+      known === undefined ? `${name} is not one scope.` : `The consumer has no scope ${name}.`,
+    )
+  }
+}
+
+/** No token holds another, and no challenge could name it. */
+function isOneScope(text: string): boolean {
+  try {
+    return parseScope(text)[0] === text
+  } catch {
+    return false
   }
 }

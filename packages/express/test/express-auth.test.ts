@@ -107,6 +107,50 @@ describe('requireScope', () => {
     })
   })
 
+  const thrown = [undefined, null, '', 'route', 'router', new Error('disk on fire')]
+  it.each(thrown)('lets nobody through where the guard throws %s', async (cause) => {
+    const throwing = (): never => {
+      throw cause
+    }
+    const guards = [
+      { ...makeGuard(), admit: async () => throwing() },
+      { ...makeGuard(), admit: throwing },
+      { ...makeGuard(), admitNow: throwing },
+    ]
+    for (const guard of guards) {
+      const app = express().use(expressAuth(guard).requireToken())
+      app.get('/x', (_req, res) => res.end('reached'))
+      const seen: unknown[] = []
+      const failed: ErrorRequestHandler = (error, _req, res, _next) => {
+        seen.push(error)
+        res.status(500).end()
+      }
+      app.use(failed)
+      await serving(app, async (origin) => {
+        expect((await fetch(`${origin}/x`, bearer('a'))).status).toBe(500)
+        expect(seen).toEqual([cause instanceof Error ? cause : expect.objectContaining({ cause })])
+        expect(seen[0]).toBeInstanceOf(Error)
+      })
+    }
+  })
+
+  it('adds nothing to an answer that was given while it waited', async () => {
+    const app = express()
+    app.use((_req, res, next) => {
+      next()
+      res.status(504).end('too late')
+    })
+    app.get('/x', expressAuth(makeGuard()).requireToken(), (_req, res) => res.end())
+    const seen: unknown[] = []
+    const failed: ErrorRequestHandler = (error, _req, _res, _next) => void seen.push(error)
+    app.use(failed)
+    await serving(app, async (origin) => {
+      const response = await fetch(`${origin}/x`, bearer('a.b.c'))
+      expect([response.status, await response.text()]).toEqual([504, 'too late'])
+      expect(seen).toEqual([])
+    })
+  })
+
   it('asks whoever wraps the guard, also about a token that the guard knows', async () => {
     const guard = makeGuard()
     const token = makeToken()
@@ -162,6 +206,22 @@ describe('requireScope', () => {
     expect(() => auth.requireScope('agents:wirte')).toThrow(expect.objectContaining({ code: 'unknown_scope' }))
     // @ts-expect-error no scope at all
     expect(() => auth.requireScope()).toThrow(expect.objectContaining({ code: 'no_scope' }))
+  })
+
+  it.each(['', ' ', 'a b', 'a"b', 'a\\b', 'é', 'a\n'])('is refused %j, which is not one scope', (scope) => {
+    const verifier = { verify: () => Promise.reject(new Error('never asked')) }
+    const auth = expressAuth(createGuard({ verifier }))
+    expect(() => auth.requireScope('a:x', scope)).toThrow(expect.objectContaining({ code: 'unknown_scope' }))
+    expect(() => auth.requireScope('a:x', 'x-._~!#[]')).not.toThrow()
+  })
+})
+
+describe('requireToken', () => {
+  it.each(['agents:read', ['agents:read'], null])('takes no scopes: %j', (scopes) => {
+    // Without types, that would ask for any token.
+    expect(() => expressAuth(makeGuard()).requireToken(scopes as never)).toThrow(
+      expect.objectContaining({ code: 'bad_access' }),
+    )
   })
 })
 
