@@ -497,7 +497,7 @@ describe.each(names)('a server of SDK %s over HTTP', (sdk) => {
     await withServer(sdk, { guard: makeGuard({ revocations }), onEvent }, async (url) => {
       seen.length = 0
       const answer = rpc(url, makeToken(), call('wait'), { 'mcp-protocol-version': '2025-11-25' })
-      while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      await expect.poll(() => seen).toHaveLength(1)
       revocations.revoke('user_1')
       const { body } = await answer
       expect(JSON.stringify(body ?? {})).not.toContain('too late')

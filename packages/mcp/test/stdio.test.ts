@@ -138,7 +138,7 @@ describe.each(['v1', 'v2'])('a guarded stdio connection of SDK %s', (sdk) => {
     const { server, send } = await open(sdk, makeToken(), { guard: makeGuard({ clock }), onEvent })
     expect((await send(call('read'))).result).toBeDefined()
     void send(call('wait'))
-    while (events.at(-1)?.type !== 'call' || events.length < 3) await new Promise((resolve) => setTimeout(resolve, 2))
+    await expect.poll(() => (events.length < 3 ? 'too few' : events.at(-1)?.type)).toBe('call')
     clock.advance(601)
     expect(await server.ended).toBe('expired')
     expect(events.at(-1)).toMatchObject({ type: 'ended', transport: 'stdio', reason: 'expired' })

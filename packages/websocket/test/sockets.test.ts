@@ -224,6 +224,7 @@ it('serves nobody who is revoked while connecting, whenever that is', async () =
       const timer = setInterval(() => {
         if (client.ws.readyState === client.ws.OPEN) client.send({ type: 'hello' })
       }, 1)
+      // Spread over what connecting takes, by chance: every moment has to be as good as any other.
       setTimeout(() => {
         isRevoked.add(sub)
         revocations.revoke(({ subject }) => subject === sub)

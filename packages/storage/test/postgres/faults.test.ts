@@ -49,6 +49,7 @@ function writeOn(database: PostgresDatabase, prefix: string): Writing {
         if (i % 4 === 0 && (await database.stores.issuer.issued.revoke(jti, NOW, UNTIL))) done.push(`${jti} revoked`)
       } catch (error) {
         failed.push(error)
+        // A pause, not a proof: a server that is away refuses at once, and the walkers would spin.
         await sleep(5)
       }
     }
