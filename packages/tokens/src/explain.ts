@@ -1,7 +1,8 @@
+import { systemClock } from './clock.ts'
 import { createVerifier } from './create-verifier.ts'
 import { readableText } from './internal/readable-text.ts'
-import { rfc9068 } from './profile.ts'
-import { isRejection, type RejectionCode, remedies } from './rejection.ts'
+import { type Profile, rfc9068 } from './profile.ts'
+import { isRejection, type RejectionCode, remedyFor } from './rejection.ts'
 import type { VerifierOptions } from './verifier-options.ts'
 
 /** What became of a token, for whoever has to mend it. Holds no part of the token but single values, cut and cleaned. */
@@ -56,10 +57,32 @@ const beforeSignature: ReadonlySet<RejectionCode> = new Set([
   'keys_unavailable',
 ])
 
-function expectedOf(where: string, options: VerifierOptions): string | undefined {
+/** Of the verifier's clock, as the claims write it and as people do. */
+function nowIn({ clock = systemClock }: VerifierOptions): string {
+  const now = Math.floor(clock.now())
+  return `now, ${now} (${new Date(now * 1000).toISOString()})`
+}
+
+function expectedType(where: string, { types, required, forbidden }: Profile): string | undefined {
+  if (where === 'header.typ') return types.map((type) => (type === '' ? 'none' : type)).join(', ')
+  const claim = where.slice('claims.'.length)
+  return Object.hasOwn(required, claim) ? required[claim] : forbidden.includes(claim) ? 'none' : undefined
+}
+
+function expectedOf(
+  code: RejectionCode,
+  where: string,
+  setting: string | undefined,
+  options: VerifierOptions,
+): string | undefined {
+  const { profile = rfc9068, algorithms = profile.algorithms } = options
   if (where === 'claims.iss') return options.issuer
   if (where === 'claims.aud' || where === 'claims.azp') return options.audience
-  if (where === 'header.alg') return (options.algorithms ?? (options.profile ?? rfc9068).algorithms).join(', ')
+  if (where === 'header.alg') return setting === 'keys' ? undefined : algorithms.join(', ')
+  if (code === 'wrong_type') return expectedType(where, profile)
+  if (code === 'expired' && where === 'claims.exp') return `later than ${nowIn(options)}`
+  const isTime = where === 'claims.nbf' || where === 'claims.iat'
+  if (code === 'not_yet_valid' && isTime) return `not later than ${nowIn(options)}`
   return undefined
 }
 
@@ -82,7 +105,7 @@ export function explainRejection(
   const where = typeof error.where === 'string' ? error.where : usualWhere
   const setting = typeof error.setting === 'string' ? error.setting : usualSetting
   const readable = where.startsWith('header.') || (where.startsWith('claims.') && !beforeSignature.has(error.code))
-  const expected = options === undefined ? undefined : expectedOf(where, options)
+  const expected = options === undefined ? undefined : expectedOf(error.code, where, setting, options)
   const found = token === undefined || !readable || where === 'header.kid' ? undefined : readableText(token, where)
   return {
     accepted: false,
@@ -92,7 +115,7 @@ export function explainRejection(
     ...(setting === undefined ? undefined : { setting }),
     ...(expected === undefined ? undefined : { expected }),
     ...(found === undefined ? undefined : { found }),
-    remedy: remedies[error.code],
+    remedy: remedyFor(error.code, { where, setting }),
   }
 }
 

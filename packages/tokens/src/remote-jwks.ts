@@ -59,6 +59,8 @@ class JwksReader implements RemoteJwks {
   #abort: AbortController | undefined
   #cancelTimer: (() => void) | undefined
   #closed = false
+  /** Why there is no set, for whoever reads the refusal. */
+  #failure: string | undefined
   #expiryReported = false
   #limitReportedAtMs = Number.NEGATIVE_INFINITY
 
@@ -99,9 +101,14 @@ class JwksReader implements RemoteJwks {
         this.#report({ type: 'jwks_unknown_kid', url: this.#name, outcome })
       }
     }
-    if (!this.ready)
-      throw new TokenRejected('keys_unavailable', 'No key set could be read.', { where: 'header.kid', setting: 'keys' })
+    if (!this.ready) throw this.#unavailable()
     return this.get(kid)
+  }
+
+  #unavailable(): TokenRejected {
+    const why = this.#failure ?? 'not read lately'
+    const details = { where: 'header.kid', setting: 'keys', cause: new Error(`${this.#name}: ${why}`) }
+    return new TokenRejected('keys_unavailable', `No key set could be read (${why}).`, details)
   }
 
   async refresh(): Promise<boolean> {
@@ -215,6 +222,7 @@ class JwksReader implements RemoteJwks {
       freshUntil: clock.now() + ageMs / 1000,
     }
     this.#down = false
+    this.#failure = undefined
     this.#expiryReported = false
     this.#unknown.clear()
     const kept = [...reading.keys].filter(([kid, { key }]) => before.get(kid)?.key === key).length
@@ -232,6 +240,7 @@ class JwksReader implements RemoteJwks {
 
   #fail(reason: Extract<JwksEvent, { type: 'jwks_refresh_failed' }>['reason'], status?: number): false {
     this.#down = true
+    this.#failure = status === undefined ? reason : `${reason} ${status}`
     const set = this.#usable()
     const pastMs = set === undefined ? 0 : this.#pastMs(set)
     this.#report({

@@ -295,7 +295,8 @@ describe.each(hostile)('an endpoint that %s', (why, handler, reason) => {
       code: 'keys_unavailable',
       where: 'header.kid',
       setting: 'keys',
-      message: 'No key set could be read.',
+      message: expect.stringMatching(new RegExp(`^No key set could be read \\(${reason}( \\d+)?\\)\\.$`)),
+      cause: expect.objectContaining({ message: expect.stringMatching(new RegExp(`^http://.*: ${reason}`)) }),
     })
     expect(last()).toMatchObject({ type: 'jwks_refresh_failed', reason, keysKept: false, staleSeconds: 0 })
     const status = /answers (\d+)/.exec(why)?.[1]

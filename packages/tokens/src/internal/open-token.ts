@@ -59,8 +59,6 @@ export interface OpenToken {
   readonly kind: PayloadKind | undefined
   /** Where the signed part ends. */
   readonly signedLength: number
-  /** Valid until the next token is opened. */
-  readonly signature: Uint8Array
 }
 
 /** Members that would let a token bring its own key, or change what is signed (RFC 7515 section 4.1, RFC 7797). */
@@ -89,8 +87,17 @@ function parseHeader(segment: string, kidOptional = false): Header {
   return { alg, kid, type: type.startsWith('application/') ? type.slice('application/'.length) : type }
 }
 
+/** Of what is not three segments: the two other things that issuers call a token, by name. */
+function shapeProblem(token: string): string {
+  const segments = token.split('.', 6).length
+  if (segments === 1) return 'The token has no dots: it is opaque, no JWT.'
+  if (segments === 5) return 'The token has five segments: it is encrypted (JWE).'
+  return 'The token is not three segments with dots between.'
+}
+
 /**
- * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length.
+ * The strict shape (RFC 7515 section 7.1): compact form, three canonical base64url segments, within the length; of the
+ * signature {@link openSignature} says so.
  *
  * @param options `kidOptional` for legacy tokens: `kid` is the empty string then; `payloads` accepted before
  */
@@ -105,7 +112,7 @@ export function openToken(
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1)) {
-    return reject('malformed', 'token', 'The token is not three segments with dots between.')
+    return reject('malformed', 'token', shapeProblem(token))
   }
   const known = headers.find(token, first)
   const header = known === undefined ? parseHeader(token.slice(0, first), kidOptional) : known.header
@@ -115,7 +122,14 @@ export function openToken(
   const ascii = payload.length === Math.floor(((second - first - 1) * 3) / 4)
   // Compared while the engine still shows it; nothing is read before the signature holds.
   const kind = ascii ? payloads?.find(payload.length) : undefined
-  const signature = engine.decodeBytes(token.slice(second + 1))
-  if (signature === undefined) return reject('malformed', 'signature', 'The signature is not canonical base64url.')
-  return { token, header, known, payload, ascii, kind, signedLength: second, signature }
+  return { token, header, known, payload, ascii, kind, signedLength: second }
+}
+
+/**
+ * The signature, valid until the next one is opened: to be asked for when nothing comes before its use that could open
+ * another, such as a key source with observers.
+ */
+export function openSignature({ token, signedLength }: OpenToken): Uint8Array {
+  const signature = engine.decodeBytes(token.slice(signedLength + 1))
+  return signature ?? reject('malformed', 'signature', 'The signature is not canonical base64url.')
 }
