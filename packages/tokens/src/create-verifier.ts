@@ -1,6 +1,6 @@
 import { engine } from '#engine'
 import { AlikePayloads } from './internal/alike-payloads.ts'
-import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
+import { KnownHeaders, type OpenToken, openSignature, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
 import { shareClaims } from './internal/shared-claims.ts'
@@ -62,7 +62,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   }
 
   /** One key, one algorithm: what the header says only has to agree. */
-  function choose(jwk: PublicJwk | undefined, { header, known, signature }: OpenToken): TrustedKey {
+  function choose(jwk: PublicJwk | undefined, { header, known }: OpenToken, signature: Uint8Array): TrustedKey {
     if (jwk === undefined) return reject('unknown_key', 'header.kid', 'No key of the issuer has this id.', 'keys')
     const key = known?.key.jwk === jwk ? known.key : trust(jwk)
     if (!key.answersTo(header.alg)) {
@@ -130,10 +130,10 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     return hit === undefined ? undefined : recheck(hit)
   }
 
-  function checkSync(opened: OpenToken, key: TrustedKey): Principal | undefined {
+  function checkSync(opened: OpenToken, key: TrustedKey, signature: Uint8Array): Principal | undefined {
     if (key.signature.verifySync === undefined) return undefined
     const data = engine.ascii(opened.token, opened.signedLength)
-    return key.signature.verifySync(data, opened.signature) ? finish(opened, key) : forged()
+    return key.signature.verifySync(data, signature) ? finish(opened, key) : forged()
   }
 
   function verifySync(token: string): Principal {
@@ -144,22 +144,24 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     if (jwk === undefined && keys.ready === false) {
       return reject('keys_unavailable', 'header.kid', 'No key set is in memory.', 'keys')
     }
-    const key = choose(jwk, opened)
-    const principal = checkSync(opened, key)
+    // Not before: what a key source calls may verify other tokens.
+    const signature = openSignature(opened)
+    const key = choose(jwk, opened, signature)
+    const principal = checkSync(opened, key, signature)
     if (principal !== undefined) return principal
     throw new TokensError('sync_unavailable', `The engine cannot verify ${key.jwk.alg} synchronously.`)
   }
 
   /** With waiting, for a key that has to be fetched or an engine that is asynchronous. */
-  async function checkSlowly(lent: OpenToken, found: PublicJwk | undefined): Promise<Principal> {
+  async function checkSlowly(opened: OpenToken, lent: Uint8Array, found: PublicJwk | undefined): Promise<Principal> {
     // Not `slice()`: on Node the bytes are a Buffer's, whose `slice` shares memory with the tokens that come meanwhile.
-    const opened = { ...lent, signature: new Uint8Array(lent.signature) }
+    const signature = new Uint8Array(lent)
     const { kid } = opened.header
-    const key = choose(found ?? (await keys.load(kid)), opened)
-    const principal = checkSync(opened, key)
+    const key = choose(found ?? (await keys.load(kid)), opened, signature)
+    const principal = checkSync(opened, key, signature)
     if (principal !== undefined) return principal
     const data = new Uint8Array(engine.ascii(opened.token, opened.signedLength))
-    if (!(await key.signature.verify(data, opened.signature))) return forged()
+    if (!(await key.signature.verify(data, signature))) return forged()
     // The key may have been withdrawn while the engine was at work.
     if (keys.get(kid) !== key.jwk) return reject('unknown_key', 'header.kid', 'The key was withdrawn.', 'keys')
     return finish(opened, key)
@@ -170,7 +172,9 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     if (known !== undefined) return known
     const opened = open(token)
     const jwk = keys.get(opened.header.kid)
-    return (jwk === undefined ? undefined : checkSync(opened, choose(jwk, opened))) ?? (await checkSlowly(opened, jwk))
+    const signature = openSignature(opened)
+    const principal = jwk === undefined ? undefined : checkSync(opened, choose(jwk, opened, signature), signature)
+    return principal ?? (await checkSlowly(opened, signature, jwk))
   }
 
   const verifier: TokenVerifier = {

@@ -3,7 +3,7 @@ import { engine } from '#engine'
 import { type Clock, systemClock } from './clock.ts'
 import type { HmacKey } from './engine-contract.ts'
 import { importHs256Secret } from './internal/hs256-secret.ts'
-import { KnownHeaders, type OpenToken, openToken } from './internal/open-token.ts'
+import { KnownHeaders, type OpenToken, openSignature, openToken } from './internal/open-token.ts'
 import { clockProblem, isClock, optionProblem } from './internal/option-problem.ts'
 import { type Expectations, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
@@ -105,13 +105,14 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
   }
   const noHeaders = new KnownHeaders()
 
-  function open(token: string): { opened: OpenToken; candidates: HmacKey[] } {
+  function open(token: string): { opened: OpenToken; signature: Uint8Array; candidates: HmacKey[] } {
     const opened = openToken(token, longestToken, noHeaders, { kidOptional: true })
+    const signature = openSignature(opened)
     const { alg, kid } = opened.header
     if (alg !== 'HS256') return reject('unsupported_alg', 'header.alg', 'The algorithm is not HS256.')
     const candidates = keys.filter((key) => key.kid === kid).map((key) => key.hmac)
     if (candidates.length === 0) return reject('unknown_key', 'header.kid', 'No secret has this id.', 'keys')
-    return { opened, candidates }
+    return { opened, signature, candidates }
   }
 
   /** Fills in what the configuration says is missing; what is there must still be right. */
@@ -147,20 +148,20 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
 
   return {
     verifySync: (token) => {
-      const { opened, candidates } = open(token)
+      const { opened, signature, candidates } = open(token)
       const data = engine.ascii(token, opened.signedLength)
       const holds = candidates.some(({ verifySync }) => {
         if (verifySync === undefined) {
           throw new TokensError('sync_unavailable', 'This runtime has no synchronous HMAC.')
         }
-        return verifySync(data, opened.signature)
+        return verifySync(data, signature)
       })
       return finish(holds, opened)
     },
     verify: async (token) => {
-      const { opened, candidates } = open(token)
+      const { opened, signature: lent, candidates } = open(token)
       const data = new Uint8Array(engine.ascii(token, opened.signedLength))
-      const signature = new Uint8Array(opened.signature)
+      const signature = new Uint8Array(lent)
       let holds = false
       for (const key of candidates) holds ||= await key.verify(data, signature)
       return finish(holds, opened)

@@ -1,5 +1,5 @@
 import { engine } from '#engine'
-import { KnownHeaders, openToken } from './internal/open-token.ts'
+import { KnownHeaders, openSignature, openToken } from './internal/open-token.ts'
 import { reject } from './internal/reject.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
 import { trustKey } from './internal/trusted-key.ts'
@@ -59,7 +59,7 @@ export async function verifyJws(token: string, options: VerifyJwsOptions): Promi
   const opened = openToken(token, maxLength, new KnownHeaders())
   const { header, payload, signedLength } = opened
   // The engine lends these bytes until the next token only.
-  const signature = new Uint8Array(opened.signature)
+  const signature = new Uint8Array(openSignature(opened))
   if (header.type !== type) return reject('wrong_type', 'header.typ', 'The statement is of another type.')
   if (header.alg !== 'EdDSA' && header.alg !== 'Ed25519' && header.alg !== 'ES256') {
     return reject('unsupported_alg', 'header.alg', 'The algorithm is not on the list.')

@@ -53,3 +53,31 @@ it('keeps tokens apart that wait at the same time, for a slow signer and for a s
   const principals = await Promise.all(tokens.map((token) => verifier.verify(token)))
   expect(principals.map(({ subject }) => subject)).toEqual(tokens.map((_, index) => `user_${index}`))
 })
+
+// A reader of keys reports while it is asked for one, and an observer may verify another token meanwhile.
+it('checks the signature of its own token, whatever is verified while its key is looked up', async () => {
+  const pair = generateKeyPairSync('ed25519')
+  const jwk = importPublicJwk({ ...pair.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'EdDSA' })
+  const signSync = (data: Uint8Array): Uint8Array => new Uint8Array(sign(null, data, pair.privateKey))
+  const signer = { kid: 'k1', algorithm: 'EdDSA' as const, signSync, sign: async (data: Uint8Array) => signSync(data) }
+  const [one = '', two = ''] = await Promise.all([claims(1), claims(2)].map((each) => signAccessToken(each, signer)))
+
+  let meanwhile: string | undefined
+  const keys: KeySource = {
+    get: () => {
+      const token = meanwhile
+      meanwhile = undefined
+      if (token !== undefined) verifier.verifySync(token)
+      return jwk
+    },
+    load: async () => jwk,
+  }
+  const verifier = createVerifier({ issuer, audience: 'agent-api', keys, cache: false })
+  const crossed = one.slice(0, one.lastIndexOf('.')) + two.slice(two.lastIndexOf('.'))
+  for (const verify of [async (token: string) => verifier.verifySync(token), verifier.verify]) {
+    meanwhile = two
+    expect(await verify(one)).toMatchObject({ subject: 'user_1' })
+    meanwhile = one
+    await expect(verify(crossed)).rejects.toMatchObject({ code: 'bad_signature' })
+  }
+})
