@@ -177,7 +177,7 @@ describe('explain', () => {
         'expected  other',
         'setting   audience: --audience',
         "why       The token is not for this verifier's audience.",
-        'remedy    Ask the issuer for a token for this audience.',
+        "remedy    Ask the issuer for a token for this audience, or correct the verifier's `audience`.",
         '',
       ].join('\n'),
     )
