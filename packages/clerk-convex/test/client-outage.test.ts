@@ -154,7 +154,7 @@ it('while the page sleeps: the token is renewed before anything is sent', async 
   }
   const { state, kept } = keep(client, source, { onWake })
   await vi.waitFor(() => expect([state(), shown.names]).toEqual(['signed-in', ['alpha']]), soon)
-  clock.step(3_600)
+  clock.jump(3_600)
   wake()
   const renamed = kept.mutation(api.projects.rename, { id: ids.projectA, name: 'awake' })
   await pass(1, source)

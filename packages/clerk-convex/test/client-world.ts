@@ -1,3 +1,4 @@
+import { testClock } from '@countersign-tooling/clock'
 import { ConvexClient } from 'convex/browser'
 import { ConvexReactClient } from 'convex/react'
 import { afterEach, vi } from 'vitest'
@@ -11,7 +12,6 @@ import {
   keepAuthenticated,
 } from '../src/client/index.ts'
 import { convexLoopback, type FakeClerk, fakeClerk, type TokenOptions } from '../src/testing/index.ts'
-import { testClock } from './clock.ts'
 import { api } from './convex/_generated/api.ts'
 import { issuer } from './convex/auth.ts'
 import { createWorld, modules } from './convex-world.ts'

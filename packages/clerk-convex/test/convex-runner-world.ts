@@ -1,4 +1,5 @@
 import { type DpopKey, importDpopKey } from '@countersign/tokens/dpop'
+import { type TestClock, testClock } from '@countersign-tooling/clock'
 import { ConvexHttpClient } from 'convex/browser'
 import type { DataModelFromSchemaDefinition } from 'convex/server'
 import { convexTest, type TestConvexForDataModel } from 'convex-test'
@@ -8,7 +9,6 @@ import { type KeyStore, type PairedRunner, type PairRunnerOptions, pairRunner } 
 import type { RunnerClaims } from '../src/runner/index.ts'
 import { type ConvexLoopback, convexLoopback } from '../src/testing/index.ts'
 import { atEnd, type ClerkWorld, clerkWorld, origin as pageOrigin } from './clerk-world.ts'
-import { type TestClock, testClock } from './clock.ts'
 import { api } from './convex-runners/_generated/api.ts'
 import { type RunnerCalls, runnerCalls } from './runner-calls.ts'
 import { inTime, memoryKeys } from './runner-world.ts'

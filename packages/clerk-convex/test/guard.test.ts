@@ -1,10 +1,10 @@
 import { expressAuth } from '@countersign/express'
 import { createGuard } from '@countersign/guard'
+import { testClock } from '@countersign-tooling/clock'
 import express from 'express'
 import { beforeAll, expect, it } from 'vitest'
 import { authStatus, webhookRevocations } from '../src/server/index.ts'
 import { atEnd, type ClerkWorld, clerkWorld } from './clerk-world.ts'
-import { testClock } from './clock.ts'
 
 let world: ClerkWorld
 let origin: string

@@ -1,9 +1,9 @@
 import { createClerkClient } from '@clerk/backend'
 import { isRejection } from '@countersign/tokens'
+import { testClock } from '@countersign-tooling/clock'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { clerkVerifier } from '../src/server/index.ts'
 import { type ClerkWorld, clerkWorld, verdict } from './clerk-world.ts'
-import { testClock } from './clock.ts'
 
 let world: ClerkWorld
 beforeAll(async () => {

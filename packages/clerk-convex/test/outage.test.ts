@@ -1,8 +1,8 @@
 import { verifyToken } from '@clerk/backend'
+import { testClock } from '@countersign-tooling/clock'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ClerkVerifierEvent } from '../src/server/index.ts'
 import { clerkWorld, origin, verdict } from './clerk-world.ts'
-import { testClock } from './clock.ts'
 
 afterEach(() => vi.useRealTimers())
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createVerifier, staticKeys, type TokenSigner } from '@countersign/tokens'
 import { type DpopKey, generateDpopKey, importDpopKey, memoryUsedProofs } from '@countersign/tokens/dpop'
+import { type TestClock, testClock } from '@countersign-tooling/clock'
 import { type Fetch, type KeyStore, pairRunner } from '../src/node/runner/index.ts'
 import {
   type Approver,
@@ -22,7 +23,6 @@ import {
   runnerSigner,
 } from '../src/runner/index.ts'
 import { atEnd, type ClerkWorld, clerkWorld } from './clerk-world.ts'
-import { type TestClock, testClock } from './clock.ts'
 import { type RunnerCalls, runnerCalls } from './runner-calls.ts'
 
 export const audience = 'runner-api'

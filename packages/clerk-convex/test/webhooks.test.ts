@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
 import type { WebhookEvent } from '@clerk/backend/webhooks'
+import { testClock } from '@countersign-tooling/clock'
 import { describe, expect, it } from 'vitest'
 import { type ClerkWebhooks, clerkWebhooks, memoryWebhookLedger, type WebhookLedger } from '../src/server/index.ts'
 import { createWebhookSecret, type WebhookInput, webhookRequest } from '../src/testing/clerk/webhook-request.ts'
 import { atEnd, clerkWorld } from './clerk-world.ts'
-import { testClock } from './clock.ts'
 
 const secret = createWebhookSecret()
 const url = 'https://app.example.com/clerk'

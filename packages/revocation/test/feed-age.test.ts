@@ -1,7 +1,7 @@
+import { testClock } from '@countersign-tooling/clock'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FeedAge } from '../src/internal/feed-age.ts'
-import { testClock } from './support/clock.ts'
 import { NOW } from './support/feed.ts'
 
 describe('the age of what is held', () => {

@@ -1,3 +1,4 @@
+import { testClock } from '@countersign-tooling/clock'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -7,7 +8,6 @@ import {
   type RevocationView,
   type RevocationViewOptions,
 } from '../src/index.ts'
-import { testClock } from './support/clock.ts'
 import { jti, makeFeedKey, NOW, sid } from './support/feed.ts'
 import { principal } from './support/principal.ts'
 import { empty, events, replay, snapshotOf } from './support/replica.ts'

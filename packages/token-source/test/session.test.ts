@@ -1,6 +1,6 @@
+import { testClock } from '@countersign-tooling/clock'
 import { describe, expect, it } from 'vitest'
 import { createTokenSource, type StoredTokens, type TokenStore } from '../src/index.ts'
-import { testClock } from './clock.ts'
 import { type ScriptedServer, scriptedServer, send } from './scripted-server.ts'
 
 /** Refresh tokens that are spent once, as RFC 9700 section 4.14 wants it. */

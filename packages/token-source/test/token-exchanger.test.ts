@@ -1,7 +1,7 @@
+import { testClock } from '@countersign-tooling/clock'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createTokenExchanger, type TokenExchangerOptions } from '../src/index.ts'
-import { testClock } from './clock.ts'
 import { scriptedServer, send } from './scripted-server.ts'
 
 /** RFC 8693 section 2.2.2 names the first; other servers say the second. */

@@ -1,6 +1,7 @@
+import { type TestClock, testClock } from '@countersign-tooling/clock'
+import { settled } from '@countersign-tooling/clock/settled'
 import { describe, expect, it } from 'vitest'
 import { createTokenSource, type TokenSource, type TokenSourceEvent, type TokenSourceOptions } from '../src/index.ts'
-import { settled, type TestClock, testClock } from './clock.ts'
 import { type ScriptedServer, scriptedServer, send, token } from './scripted-server.ts'
 
 interface World {
@@ -88,9 +89,9 @@ describe('a token source', () => {
   it('does not trust a token past its end on the wall clock, nor give it life by setting the clock back', async () => {
     const { clock, source } = await world()
     await source.getToken()
-    clock.step(3_600)
+    clock.jump(3_600)
     expect(await source.getToken()).toBe('token-2')
-    clock.step(-36_000)
+    clock.jump(-36_000)
     await clock.pass(601)
     expect(await source.getToken()).toBe('token-3')
   })
@@ -98,13 +99,13 @@ describe('a token source', () => {
   it('counts a token’s life from the question, however long the answer takes', async () => {
     const { server, clock, source } = await world()
     server.reply = (_asked, response, turn) => {
-      if (turn === 1) clock.step(60)
+      if (turn === 1) clock.jump(60)
       send(response, 200, token(turn))
     }
     expect(await source.getToken()).toBe('token-1')
-    clock.step(534)
+    clock.jump(534)
     expect(await source.getToken()).toBe('token-1')
-    clock.step(2)
+    clock.jump(2)
     expect(await source.getToken()).toBe('token-2')
   })
 

@@ -1,6 +1,6 @@
+import { type TestClock, testClock } from '@countersign-tooling/clock'
 import { type FeedEvent, type FollowOptions, followRevocations, type RevocationFollower } from '../../src/index.ts'
 import { type SimulatedFeed, simulateFeed } from '../../src/testing.ts'
-import { type TestClock, testClock } from './clock.ts'
 import { settle } from './settle.ts'
 
 /** An issuer and one follower, each with a clock of its own, and time that passes for both. */
