@@ -146,6 +146,7 @@ describe('a command', () => {
   })
 
   it('prints text only: no orders to a terminal, no half characters', async () => {
+    // The pause parts the character, mostly; where it does not, the same is printed.
     const { id } = commandsWith().run(
       sh(String.raw`printf '\033[31mred\033[0m \033]0;title\007ok\a\r\n\tend \342'; sleep 0.2; printf '\202\254'`),
     )

@@ -83,14 +83,14 @@ async function runCommand(url: string, token: string, argv: readonly string[]): 
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const started = await fetch(`${url}/commands`, { method: 'POST', headers, body: JSON.stringify({ argv }) })
   const { id } = (await started.json()) as { id: string }
-  for (;;) {
-    const page = (await (await fetch(`${url}/feed`, { headers })).json()) as {
-      events: { command?: string; type: string; text?: string }[]
-    }
-    const mine = page.events.filter(({ command }) => command === id)
-    if (mine.at(-1)?.type === 'command.ended') return mine.map(({ text = '' }) => text).join('')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  let mine: readonly { command?: string; type: string; text?: string }[] = []
+  const newest = async (): Promise<string | undefined> => {
+    const { events } = (await (await fetch(`${url}/feed`, { headers })).json()) as { events: typeof mine }
+    mine = events.filter(({ command }) => command === id)
+    return mine.at(-1)?.type
   }
+  await expect.poll(newest).toBe('command.ended')
+  return mine.map(({ text = '' }) => text).join('')
 }
 
 describe('the password', () => {

@@ -37,11 +37,15 @@ async function openFolder(path: string): Promise<number> {
 }
 
 /** The processes of this machine whose arguments have these words in them. */
-async function processesWith(words: string): Promise<readonly string[]> {
+const processesWith = (words: string): Promise<readonly string[]> => processes((line) => line.includes(words))
+/** Which they are once `sh` has become them. */
+const processesThatAre = (words: string): Promise<readonly string[]> => processes((line) => line === `${words} `)
+
+async function processes(wanted: (commandLine: string) => boolean): Promise<readonly string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   return pids.filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(words)
+      return wanted(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
     } catch {
       return false
     }
@@ -270,11 +274,10 @@ describe('ending a command', () => {
   it('ends all that it started, at once', async () => {
     const mark = marked()
     const stop = new AbortController()
-    const running = shell(
-      `setsid sleep ${mark} & sleep ${mark} & trap "" TERM; wait`,
-      {},
-      { signal: stop.signal, onStart: () => setTimeout(() => stop.abort(), 200) },
-    )
+    const script = `trap "" TERM; setsid sleep ${mark} & sleep ${mark} & wait`
+    const running = shell(script, {}, { signal: stop.signal })
+    await expect.poll(() => processesThatAre(`sleep ${mark}`)).toHaveLength(2)
+    stop.abort()
     expect(await running).toMatchObject({ reason: 'stopped', exitCode: null })
     expect(await processesWith(`sleep ${mark}`)).toEqual([])
   })

@@ -31,6 +31,9 @@ const linesOf = async (run: Awaited<ReturnType<typeof begin>>) =>
   (await ada.query(api.runs.lines, { workspaceId, run })).map(({ text }) => text)
 const begin = (task: string) => unwrap(ada.mutation(api.runs.start, { workspaceId, repository, task }))
 const stateOf = async (id: string) => (await runs()).find(({ _id }) => _id === id)?.state
+/** A task's code that does something once there is a file. */
+const whenThere = (file: string, does: string) =>
+  `const wait = setInterval(() => { if (require('node:fs').existsSync(${JSON.stringify(file)})) { clearInterval(wait); ${does} } }, 50)`
 
 /** The program, with nothing of an environment but a home of its own. */
 const options = (...args: string[]) => ({
@@ -81,10 +84,13 @@ it('is paired by somebody who looks at what it is', async () => {
 })
 
 it('takes a run, shows what it prints while it prints it, and ends', async () => {
-  const id = await begin('console.log("one"); console.error("two"); setTimeout(() => console.log("three"), 1500)')
+  const seen = join(home, 'seen')
+  const id = await begin(`console.log('one'); console.error('two'); ${whenThere(seen, "console.log('three')")}`)
   const runner = startRunner('run', '--once', '--', process.execPath, '-e')
   await vi.waitFor(async () => expect(await linesOf(id)).toEqual(expect.arrayContaining(['one', 'two'])), soon)
+  await writeFile(seen, '')
   await runner.exit
+  await rm(seen)
   expect(await linesOf(id)).toEqual(expect.arrayContaining(['one', 'two', 'three']))
   expect((await runs())[0]).toMatchObject({ _id: id, state: 'succeeded', runner: (await runners())[0]?.runner })
 })
@@ -118,10 +124,7 @@ it('works on with a new token when its tokens are ended, and ends what somebody 
 
 it('goes on with its work while the board is out of reach, and tells of it afterwards', async () => {
   const told = join(home, 'told')
-  const isTold = `require('node:fs').existsSync(${JSON.stringify(told)})`
-  const id = await begin(
-    `console.log('begun'); const wait = setInterval(() => { if (${isTold}) { clearInterval(wait); console.log('done in the dark') } }, 50)`,
-  )
+  const id = await begin(`console.log('begun'); ${whenThere(told, "console.log('done in the dark')")}`)
   const runner = startRunner('run', '--once', '--', process.execPath, '-e')
   await vi.waitFor(async () => expect(await linesOf(id)).toContain('begun'), soon)
   stand.convex.setOutage(true)

@@ -143,6 +143,7 @@ describe('processes that share a session', () => {
         if (early) kill()
       }
       proxy.afterAnswer = () => {
+        // Anywhere in what it does with the answer: each of these moments has to be as good as any other.
         setTimeout(kill, turn * 2)
       }
       if ((await ended).code === null) killed += 1
@@ -163,6 +164,7 @@ describe('the lock', () => {
     const work = async (): Promise<void> => {
       inside += 1
       most = Math.max(most, inside)
+      // Nothing tells of those who stay out: this long the door would be open to them.
       await delay(5)
       inside -= 1
     }
