@@ -121,7 +121,9 @@ export function expressAuth<Scope extends string>(
     principal(request) {
       const principal = slotsOf(request)[slot]
       if (principal === undefined) {
-        throw new ExpressAuthError('unguarded_route', `No token was asked for on ${request.method} ${request.baseUrl}.`)
+        const { method, baseUrl, route } = request
+        const path = typeof route?.path === 'string' ? `${baseUrl}${route.path}` : baseUrl || 'this path'
+        throw new ExpressAuthError('unguarded_route', `No token was asked for on ${method} ${path}.`)
       }
       return principal
     },

@@ -15,11 +15,17 @@ export function metadataHandler(guard: Guard): RequestHandler {
       next()
       return
     }
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
-      res.status(405).set('Allow', 'GET, HEAD').json({ error: 'method_not_allowed' })
+    // Public, and read by browser clients of any origin.
+    res.set('Access-Control-Allow-Origin', '*')
+    if (req.method === 'OPTIONS') {
+      // Those that name their protocol's version in a header, as MCP's do, ask first.
+      res.status(204).set({ 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': '*' }).end()
       return
     }
-    // Public, and read by browser clients of any origin.
-    res.set({ 'Cache-Control': `public, max-age=${maxAgeSeconds}`, 'Access-Control-Allow-Origin': '*' }).json(document)
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      res.status(405).set('Allow', 'GET, HEAD, OPTIONS').json({ error: 'method_not_allowed' })
+      return
+    }
+    res.set('Cache-Control', `public, max-age=${maxAgeSeconds}`).json(document)
   }
 }

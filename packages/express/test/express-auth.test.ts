@@ -231,6 +231,7 @@ describe('principal', () => {
     await serving(app, async (origin) => {
       expect((await fetch(`${origin}/forgotten`, bearer(makeToken()))).status).toBe(500)
       expect(seen).toEqual([expect.objectContaining({ name: 'ExpressAuthError', code: 'unguarded_route' })])
+      expect(seen[0]).toMatchObject({ message: 'No token was asked for on GET /forgotten.' })
       expect(isExpressAuthError(seen[0])).toBe(true)
     })
   })
@@ -275,7 +276,16 @@ describe('metadata', () => {
         })
         expect((await fetch(origin + path, { method: 'HEAD' })).status).toBe(200)
         const post = await fetch(origin + path, { method: 'POST' })
-        expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+        expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS'])
+        const asked = {
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': 'mcp-protocol-version',
+        }
+        const preflight = await fetch(origin + path, { method: 'OPTIONS', headers: { origin: 'null', ...asked } })
+        expect(preflight.status).toBe(204)
+        expect(preflight.headers.get('access-control-allow-origin')).toBe('*')
+        expect(preflight.headers.get('access-control-allow-headers')).toBe('*')
+        expect(preflight.headers.get('access-control-allow-methods')).toBe('GET, HEAD')
       })
     },
   )
