@@ -38,7 +38,11 @@ export interface AuthRouter<Scope extends string = string> extends RequestHandle
   readonly routes: readonly DeclaredRoute<Scope>[]
 }
 
-export function createAuthRouter<Scope extends string>(auth: ExpressAuth<Scope>): AuthRouter<Scope> {
+/** @param known the consumer's scopes, where they are known */
+export function createAuthRouter<Scope extends string>(
+  auth: ExpressAuth<Scope>,
+  known: readonly string[] = [],
+): AuthRouter<Scope> {
   const router = Router()
   const routes: DeclaredRoute<Scope>[] = []
 
@@ -56,6 +60,9 @@ export function createAuthRouter<Scope extends string>(auth: ExpressAuth<Scope>)
         throw new ExpressAuthError('bad_access', 'A route needs who may call it, and a handler.')
       const { scopes: plain, ...options } = isLate(access) ? access : { scopes: access }
       const scopes = scopesOf(plain)
+      if (isWord(scopes) && known.includes(scopes)) {
+        throw new ExpressAuthError('bad_access', `"${scopes}" is a scope of the consumer too: it goes into a list.`)
+      }
       router[register](path, ...guardsFor(scopes, options), ...handlers)
       routes.push(Object.freeze({ method, path, scopes, ...options }))
       return authRouter

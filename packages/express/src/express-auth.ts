@@ -127,7 +127,7 @@ export function expressAuth<Scope extends string>(
       }
       return principal
     },
-    router: () => createAuthRouter(auth),
+    router: () => createAuthRouter(auth, guard.scopes),
     metadata: () => metadataHandler(guard),
   }
   return auth

@@ -1,3 +1,4 @@
+import { createGuard } from '@countersign/guard'
 import express, { type RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { expressAuth } from '../src/index.ts'
@@ -75,5 +76,19 @@ describe('router', () => {
     // @ts-expect-error a handler is missing
     expect(() => router.get('/x', 'agents:read')).toThrow(expect.objectContaining({ code: 'bad_access' }))
     expect(router.routes).toEqual([])
+  })
+
+  it('does not guess whether its word or a scope of that name is meant', async () => {
+    const consumer = { audience: 'agent-api', scopes: { public: {}, token: {} } }
+    const verifier = { verify: () => Promise.reject(new Error('never asked')) }
+    const named = expressAuth(createGuard({ verifier, consumer }))
+    for (const word of ['public', 'token'] as const) {
+      expect(() => named.router().get('/x', word, done)).toThrow(expect.objectContaining({ code: 'bad_access' }))
+      const router = named.router().get('/x', [word], done)
+      expect(router.routes).toMatchObject([{ scopes: [word] }])
+      await serving(express().use(router), async (origin) => {
+        expect((await fetch(`${origin}/x`)).status).toBe(401)
+      })
+    }
   })
 })
