@@ -40,17 +40,18 @@ export function resourceMetadataUrl(guard: Pick<Guard, 'resource'>): string | un
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** @throws GuardError `bad_option`, unless it is https (http on loopback) without query, fragment and credentials, at most 512 characters */
+/** @throws GuardError `bad_option`, unless it is https (http on loopback) without query, fragment, credentials and white space, at most 512 characters */
 export function parseResourceUrl(resource: string): URL {
-  if (resource.length > 512 || !URL.canParse(resource)) {
+  const url = URL.canParse(resource) ? new URL(resource) : undefined
+  // The latter as challenges name it: with what is not ASCII written out.
+  if (url === undefined || resource.length > 512 || url.href.length > 512) {
     throw new GuardError('bad_option', '`resource` is not an absolute URL of at most 512 characters.')
   }
-  const url = new URL(resource)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback.test(url.hostname))) {
     throw new GuardError('bad_option', '`resource` must use https; http is for loopback only.')
   }
-  if (url.username !== '' || url.password !== '' || /[?#]/.test(resource)) {
-    throw new GuardError('bad_option', '`resource` must have no credentials, query or fragment.')
+  if (url.username !== '' || url.password !== '' || /[?#\s]/.test(resource)) {
+    throw new GuardError('bad_option', '`resource` must have no credentials, query, fragment or white space.')
   }
   return url
 }

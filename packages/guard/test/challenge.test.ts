@@ -154,6 +154,10 @@ describe('protected resource metadata', () => {
     ['https://:secret@a.example', false],
     ['https://a.example/#x', false],
     ['https://a.example/?', false],
+    ['https://a.example/v1\n', false],
+    [' https://a.example/v1', false],
+    [`https://a.example/${'é'.repeat(82)}`, true],
+    [`https://a.example/${'é'.repeat(83)}`, false],
     ['', false],
   ])('takes %s for a resource: %s', (resource, isTaken) => {
     const make = () => createGuard({ verifier, resource })
