@@ -1,4 +1,5 @@
 import { type Clock, isRejection, type Principal, systemClock, TokenRejected, type Verifier } from '@countersign/tokens'
+import { checkOptions } from './check-options.ts'
 import type { Decision } from './decision.ts'
 import { createReports, type DecisionReport } from './decision-report.ts'
 import { GuardError } from './errors.ts'
@@ -75,6 +76,7 @@ export type GuardOptions<Scope extends string = string> = VerifierGuardOptions<S
  * const decision = await guard.admit({ token, scopes: ['agents:read'] })
  */
 export function createGuard<Scope extends string = string>(options: GuardOptions<Scope>): Guard<Scope> {
+  checkOptions(options)
   const { consumer, introspect, onEvent, clock = systemClock } = options
   const resource = options.resource ?? consumer?.resource
   if (resource !== undefined) parseResourceUrl(resource)
