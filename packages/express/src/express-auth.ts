@@ -82,20 +82,16 @@ export function expressAuth<Scope extends string>(
       res.status(status).set(headers).json(body)
     }
     const admit: RequestHandler = (req, res, next) => {
-      // Not left to Express, which lets a request pass where `undefined` or the word `route` is thrown.
-      const fail = (cause: unknown): void => {
-        next(cause instanceof Error ? cause : new Error('The guard threw something that is no error.', { cause }))
-      }
       let decision: Decision | undefined
       try {
         decision = admitRequestNow(guard, req, scopes, staleness)
         if (decision === undefined) {
           return admitRequest(guard, req, scopes, staleness)
             .then((later) => conclude(later, req, res, next))
-            .catch(fail)
+            .catch((cause: unknown) => fail(cause, next))
         }
       } catch (cause) {
-        return fail(cause)
+        return fail(cause, next)
       }
       return conclude(decision, req, res, next)
     }
@@ -131,6 +127,11 @@ export function expressAuth<Scope extends string>(
     metadata: () => metadataHandler(guard),
   }
   return auth
+}
+
+/** Not left to Express, which lets a request pass where `undefined` or the word `route` is thrown. */
+function fail(cause: unknown, next: NextFunction): void {
+  next(cause instanceof Error ? cause : new Error('The guard threw something that is no error.', { cause }))
 }
 
 function slotsOf(request: Request): { [slot: symbol]: Principal | undefined } {
