@@ -77,6 +77,7 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
   let pending: Promise<Found> | undefined
   let tries = burst
   let countedAtMs = clock.monotonicMs()
+  let lastFailure: unknown
 
   const mayTry = (): boolean => {
     const nowMs = clock.monotonicMs()
@@ -109,6 +110,7 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
   const start = async (): Promise<Found> => {
     const now = await open().catch((cause: unknown) => {
       if (!signal.aborted) onEvent?.({ type: 'issuer_failed', issuer, cause })
+      lastFailure = cause
       throw unavailable('The issuer could not be used.', { cause })
     })
     if (now.follower !== undefined) await waitFor(firstNewsMs, clock, signal, now.follower.whenReady())
@@ -121,7 +123,7 @@ export function linkIssuer(issuer: string, audience: string, options: IssuerLink
   const find = (isForced: boolean): Promise<Found> => {
     // Counted before the request, so that one that hangs or fails has been counted too.
     if (pending === undefined && !(isForced || mayTry())) {
-      return Promise.reject(unavailable('The issuer could not be reached a moment ago.'))
+      return Promise.reject(unavailable('The issuer could not be used a moment ago.', { cause: lastFailure }))
     }
     pending ??= start().finally(() => {
       pending = undefined

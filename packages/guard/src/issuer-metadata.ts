@@ -22,10 +22,15 @@ export async function readIssuerMetadata(issuer: string, options: ReadDocumentOp
     const answer = await readDocument(address, options)
     if (!answer.ok) {
       if (meansAbsent(answer.status)) continue
-      throw new Error(`The metadata could not be read (${answer.status ?? answer.reason}).`)
+      throw new Error(`The metadata at ${address} could not be read (${answer.status ?? answer.reason}).`)
     }
-    const metadata = schema.parse(JSON.parse(answer.text))
-    if (metadata.issuer !== issuer) throw new Error('The metadata is of another issuer.')
+    const metadata = parseMetadata(answer.text, address)
+    if (metadata.issuer !== issuer) {
+      throw new Error(
+        `The metadata at ${address} names the issuer ${readable(metadata.issuer)}, not ${readable(issuer)}: ` +
+          'they must be equal byte for byte, also a slash at the end.',
+      )
+    }
     // An issuer elsewhere has no business on this machine's own loopback.
     if (new URL(issuer).protocol === 'https:' && new URL(metadata.jwks_uri).protocol !== 'https:') {
       throw new Error('The metadata leads from https to http.')
@@ -33,7 +38,22 @@ export async function readIssuerMetadata(issuer: string, options: ReadDocumentOp
     const { jwks_uri: jwksUrl, countersign_revocations_uri: revocationsUrl } = metadata
     return { jwksUrl, ...(revocationsUrl === undefined ? {} : { revocationsUrl }) }
   }
-  throw new Error('The issuer has no metadata.')
+  throw new Error(
+    `There is no metadata at ${metadataUrls(issuer).join(' and ')}: check the issuer, or give \`jwksUrl\` where it publishes none.`,
+  )
+}
+
+function parseMetadata(text: string, address: string): z.infer<typeof schema> {
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new Error(`What ${address} answers is no metadata of an issuer: it needs "issuer" and "jwks_uri".`, { cause })
+  }
+}
+
+/** For a log: quoted, so that no character stays unseen, and cut. */
+function readable(name: string): string {
+  return JSON.stringify(name.slice(0, 200))
 }
 
 /** RFC 8414 section 3.1 puts the well-known path before the issuer's own, OpenID Connect Discovery after it. */

@@ -160,11 +160,19 @@ describe('keys by metadata', () => {
     const one = guard({ onEvent: (event) => 'cause' in event && causes.push(event.cause) })
     expect(await one.admit({ token: token() })).toMatchObject({ code: 'keys_unavailable' })
     expect(issuer.asked).toEqual([oauth, openid])
-    expect(causes).toEqual([new Error('The issuer has no metadata.'), new Error('The issuer has no metadata.')])
+    const message = expect.stringMatching(
+      /^There is no metadata at http.*oauth-authorization-server and http.*`jwksUrl`/,
+    )
+    expect(causes).toMatchObject([{ message }, { message }])
   })
 
   const told: [what: string, answer: (issuer: StandInIssuer) => Answer, cause: RegExp][] = [
-    ['of another issuer', () => ({ body: { issuer: 'https://a.example', jwks_uri: 'https://a.example' } }), /another/],
+    [
+      'of another issuer',
+      () => ({ body: { issuer: 'https://a.example', jwks_uri: 'https://a.example' } }),
+      /names the issuer "https:\/\/a\.example", not "http:.*byte for byte/,
+    ],
+    ['that is no JSON', () => ({ body: '<html>' }), /is no metadata of an issuer: it needs "issuer" and "jwks_uri"/],
     ['behind a fault', () => ({ status: 502 }), /could not be read \(502\)/],
     ['that is too large', (issuer) => metadata(issuer, { x: 'x'.repeat(70_000) }), /could not be read \(too_large\)/],
   ]
@@ -179,6 +187,8 @@ describe('keys by metadata', () => {
     expect(events).toMatchObject([failed, refused, failed, refused, { type: 'error', code: 'keys_unavailable' }])
     expect(events[0]).toMatchObject({ cause: { message: expect.stringMatching(cause) } })
     expect(events[1]).toMatchObject({ cause: { message: expect.stringMatching(cause) } })
+    // Without a try of its own, since those are limited: what is wrong is still the same.
+    expect(events[4]).toMatchObject({ cause: { message: expect.stringMatching(cause) } })
   })
 
   it('are not on loopback for an issuer that is elsewhere', async () => {
@@ -205,6 +215,18 @@ describe('jwksUrl', () => {
     const one = guard({ jwksUrl: `${issuer.origin}/keys` })
     expect((await one.admit({ token: token() })).admitted).toBe(true)
     expect(issuer.asked).toEqual(['/keys'])
+  })
+
+  it('is named, with what is wrong, to whoever reads that its keys cannot be had', async () => {
+    const { issuer, guard, token } = await setUp()
+    issuer.answer('/gone', { status: 404 })
+    const events: GuardEvent[] = []
+    await guard({ jwksUrl: `${issuer.origin}/gone`, onEvent: (event) => events.push(event) }).admit({ token: token() })
+    expect(events.at(-1)).toMatchObject({
+      type: 'error',
+      code: 'keys_unavailable',
+      cause: { message: `${issuer.origin}/gone: status 404` },
+    })
   })
 
   it('is told of, and needs no token for what is known', async () => {
