@@ -276,6 +276,13 @@ describe('checkDpopProof', () => {
     await expect(check(foreign, bound)).rejects.toMatchObject({ code: 'proof_wrong_key', where: 'header.jwk' })
   })
 
+  it('turns away another key before the arithmetic that would find it unsound', async () => {
+    const unsound = proofWith({}, { jwk: { kty: 'OKP', crv: 'Ed25519', x: b64(`\x01${'\0'.repeat(31)}`) } }, ed)
+    const expectedThumbprint = await jwkThumbprint(publicOf(ed) as never)
+    await expect(check(unsound, { expectedThumbprint })).rejects.toMatchObject({ code: 'proof_wrong_key' })
+    await expect(check(unsound)).rejects.toMatchObject({ code: 'proof_bad_key' })
+  })
+
   it.each([[undefined], ['n2'], ['']])('turns away the nonce %s', async (nonce) => {
     await expect(check(proofWith({ nonce }), { nonce: 'n1' })).rejects.toMatchObject({ code: 'proof_wrong_nonce' })
   })
