@@ -3,6 +3,7 @@ import { AlikePayloads } from './internal/alike-payloads.ts'
 import { KnownHeaders, type OpenToken, openSignature, openToken } from './internal/open-token.ts'
 import { notBefore, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
+import { revocationCheck } from './internal/revocation-check.ts'
 import { shareClaims } from './internal/shared-claims.ts'
 import { holdsPrintable, parseStrictObject } from './internal/strict-json.ts'
 import { type TrustedKey, trustKey } from './internal/trusted-key.ts'
@@ -37,7 +38,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
   const { keys, algorithms, maxTokenLength, cache, clock, expectations } = resolveOptions(options)
   const { toleranceSeconds, profile } = expectations
   const ed25519 = options.ed25519 ?? engine.ed25519
-  const isRevoked = options.isRevoked
+  const checkRevoked = revocationCheck(options.isRevoked)
   const verified = new VerifiedTokens(cache.maxEntries, cache.maxBytes)
   const cached = cache.maxEntries > 0
   const headers = new KnownHeaders()
@@ -85,7 +86,7 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     const now = clock.now()
     const printable = kind !== undefined || (ascii && holdsPrintable(payload))
     const principal = readPrincipal(claims, key.jwk.kid, now, expectations, printable)
-    if (isRevoked?.(principal) === true) return revoked()
+    checkRevoked(principal)
     if (kind === undefined && printable) payloads.learn(claims, payload)
     if (known?.key !== key) headers.add({ segment: token.slice(0, token.indexOf('.')), header, key })
     if (cached) remember(token, principal, key.jwk, now)
@@ -100,10 +101,6 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
     verified.add({ token: engine.ownText(token), principal, key, startsAt, endsAt, endsAtMs })
   }
 
-  function revoked(): never {
-    return reject('revoked', 'claims', 'The token was revoked.', 'isRevoked')
-  }
-
   /** What has changed since a token was verified: time, the keys, revocations. */
   function recheck({ principal, key, startsAt, endsAt, endsAtMs }: VerifiedToken): Principal | undefined {
     if (keys.get(key.kid) !== key) {
@@ -111,13 +108,13 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
       return undefined
     }
     const now = clock.now()
-    if (now >= endsAt || clock.monotonicMs() >= endsAtMs) {
+    if (!(now < endsAt && clock.monotonicMs() < endsAtMs)) {
       return reject('expired', 'claims.exp', 'The token has expired.', 'clockToleranceSeconds')
     }
     if (now < startsAt) {
       return reject('not_yet_valid', 'claims.iat', 'The token is not valid yet.', 'clockToleranceSeconds')
     }
-    if (isRevoked?.(principal) === true) return revoked()
+    checkRevoked(principal)
     return principal
   }
 

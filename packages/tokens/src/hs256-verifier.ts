@@ -7,6 +7,7 @@ import { KnownHeaders, type OpenToken, openSignature, openToken } from './intern
 import { clockProblem, isClock, optionProblem } from './internal/option-problem.ts'
 import { type Expectations, readPrincipal } from './internal/read-principal.ts'
 import { reject } from './internal/reject.ts'
+import { revocationCheck } from './internal/revocation-check.ts'
 import { parseStrictObject } from './internal/strict-json.ts'
 import type { Principal, Verifier } from './principal.ts'
 import type { Profile } from './profile.ts'
@@ -103,6 +104,7 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
     toleranceSeconds: resolved.clockToleranceSeconds,
     maxLifeSeconds: resolved.maxLifeSeconds,
   }
+  const checkRevoked = revocationCheck(options.isRevoked)
   const noHeaders = new KnownHeaders()
 
   function open(token: string): { opened: OpenToken; signature: Uint8Array; candidates: HmacKey[] } {
@@ -119,11 +121,13 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
   function normalize(claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const { missing, issuer, audience, scopeClaim } = resolved
     const filled: Record<string, unknown> = { ...claims }
-    if (missing.includes('iss')) filled.iss ??= issuer
-    if (missing.includes('aud')) filled.aud ??= audience
+    // Not `??=`: a null is there, and wrong.
+    if (missing.includes('iss') && claims.iss === undefined) filled.iss = issuer
+    if (missing.includes('aud') && claims.aud === undefined) filled.aud = audience
     if (scopeClaim === 'scopes') {
       const { scopes } = claims
-      const isList = Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')
+      // One with a space inside would come apart into scopes that nobody gave.
+      const isList = Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string' && !scope.includes(' '))
       if (isList) filled.scope = scopes.join(' ')
       else if (scopes === undefined) delete filled.scope
       else return reject('bad_claims', 'claims.scopes', 'The claim "scopes" is not an array of text.', 'scopeClaim')
@@ -140,9 +144,7 @@ export function createHs256Verifier(options: Hs256Options): Hs256Verifier {
     if (claims === undefined) return reject('malformed', 'claims', 'The payload is not a strict JSON object.')
     const read = readPrincipal(normalize(claims), header.kid || 'hs256', clock.now(), expectations)
     const principal = Object.freeze({ ...read, claims })
-    if (options.isRevoked?.(principal) === true) {
-      return reject('revoked', 'claims', 'The token was revoked.', 'isRevoked')
-    }
+    checkRevoked(principal)
     return principal
   }
 

@@ -182,6 +182,7 @@ const headers: Row[] = [
   ['5', 'names a prototype', forge({ ...header, kid: '__proto__' }, goodClaims, key), 'unknown_key', 'header.kid'],
   ['5', 'names a constructor', forge({ ...header, kid: 'constructor' }, goodClaims, key), 'unknown_key', 'header.kid'],
   ['8', 'has a number as typ', forge({ ...header, typ: 1 }, goodClaims, key), 'malformed', 'header.typ'],
+  ['14', 'has a long header', forge({ ...header, a: 'a'.repeat(1_536) }, goodClaims, key), 'malformed', 'header'],
   ['14', 'has a header nested too deeply', forge({ ...header, a: nested(8) }, goodClaims, key), 'malformed', 'header'],
   ['1', "is signed by a stranger under our key's id", tokenWith({}, stranger), 'bad_signature', 'signature'],
   ['1', 'is signed by our other key', tokenWith({}, other, { kid: 'k1' }), 'bad_signature', 'signature'],

@@ -102,7 +102,10 @@ describe('legacy HS256 tokens', () => {
     ['scopes that are no list', { scopes: 'a b' }, ['bad_claims', 'claims.scopes', 'scopeClaim']],
     ['scopes that are null', { scopes: null }, ['bad_claims', 'claims.scopes', 'scopeClaim']],
     ['a number among the scopes', { scopes: ['a', 1] }, ['bad_claims', 'claims.scopes', 'scopeClaim']],
-    ['scopes with a space inside', { scopes: ['a  b'] }, ['bad_claims', 'claims.scope', 'profile']],
+    ['a scope with a space inside', { scopes: ['a admin'] }, ['bad_claims', 'claims.scopes', 'scopeClaim']],
+    ['a scope that is none', { scopes: ['a', ''] }, ['bad_claims', 'claims.scope', 'profile']],
+    ['an issuer that is null', { iss: null }, ['bad_claims', 'claims.iss', 'profile']],
+    ['an audience that is null', { aud: null }, ['bad_claims', 'claims.aud', 'profile']],
     ['too long a life without iat', { exp: NOW + 50_000 }, ['bad_claims', 'claims.exp', 'maxLifeSeconds']],
     ['a number as sub', { sub: 1 }, ['bad_claims', 'claims.sub', 'profile']],
   ])('are refused with %s, although that claim may be missing', async (_why, change, verdict) => {

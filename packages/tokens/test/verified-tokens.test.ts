@@ -217,6 +217,29 @@ describe('the verified-token cache', () => {
     expect(verifier.cache.entries).toBe(0)
   })
 
+  it.each<[what: string, answer: () => unknown]>([
+    ['a promise', async () => true],
+    ['nothing', () => undefined],
+    ['text', () => 'no'],
+  ])('takes %s about revocation for a fault, not for "no"', async (_what, answer) => {
+    let isAsked = true
+    const isRevoked = (): boolean => (isAsked ? (answer() as boolean) : false)
+    const { verifier } = setUp({ isRevoked })
+    await expect(verifier.verify(token)).rejects.toMatchObject({ name: 'TokensError', code: 'bad_option' })
+    isAsked = false
+    verifier.verifySync(token)
+    isAsked = true
+    expect(() => verifier.recall?.(token)).toThrow(expect.objectContaining({ code: 'bad_option' }))
+  })
+
+  it.each([Number.NaN, undefined])('lets nobody in by a clock that says %s', (time) => {
+    const { verifier, clock } = setUp()
+    verifier.verifySync(token)
+    clock.now = () => time as number
+    expect(() => verifier.verifySync(token)).toThrow(expired)
+    expect(() => verifier.verifySync(tokenWith({ jti: 'other' }, key))).toThrow(expired)
+  })
+
   it('can be switched off', () => {
     const { verifier, checks } = setUp({ cache: false })
     verifier.verifySync(token)

@@ -67,6 +67,9 @@ const refusedMembers = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'zip', 'enc']
 /** Longest `kid`, in characters. */
 const longestKid = 128
 
+/** Longest header segment, in characters: it is parsed for anybody, before the signature. */
+const longestHeader = 2_048
+
 function parseHeader(segment: string, kidOptional = false): Header {
   const text = engine.decodeText(segment)
   if (text === undefined) return reject('malformed', 'header', 'The header is not canonical base64url of UTF-8.')
@@ -114,6 +117,7 @@ export function openToken(
   if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1)) {
     return reject('malformed', 'token', shapeProblem(token))
   }
+  if (first > longestHeader) return reject('malformed', 'header', 'The header is too long.')
   const known = headers.find(token, first)
   const header = known === undefined ? parseHeader(token.slice(0, first), kidOptional) : known.header
   const payload = engine.decodeText(token.slice(first + 1, second))

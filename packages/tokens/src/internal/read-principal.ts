@@ -81,7 +81,9 @@ function checkTimes(
   now: number,
   { toleranceSeconds, maxLifeSeconds }: Expectations,
 ): void {
-  if (now >= exp + toleranceSeconds) reject('expired', 'claims.exp', 'The token has expired.', 'clockToleranceSeconds')
+  // Not `>=`: a clock that gives no number lets nobody in.
+  if (!(now < exp + toleranceSeconds))
+    reject('expired', 'claims.exp', 'The token has expired.', 'clockToleranceSeconds')
   if (iat !== undefined) {
     if (exp <= iat) reject('bad_claims', 'claims.exp', 'The token expires before it was issued.')
     if (exp - iat > maxLifeSeconds) reject('bad_claims', 'claims.exp', 'The token lives too long.', 'maxLifeSeconds')
