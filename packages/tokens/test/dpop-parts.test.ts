@@ -148,10 +148,14 @@ describe('keys for proofs', () => {
 
   it('makes no proof for what is no URL, nor out of a wrong signature', async () => {
     const key = await importDpopKey(await generateDpopKey())
-    await expect(createDpopProof({ key, method: 'GET', url: '/runs' })).rejects.toMatchObject({ code: 'bad_option' })
+    await expect(createDpopProof({ key, method: 'GET', url: '/runs' })).rejects.toMatchObject({
+      code: 'bad_option',
+      message: expect.stringContaining('"url"'),
+    })
     const broken = { ...key, sign: async () => new Uint8Array(63) }
     await expect(createDpopProof({ key: broken, method: 'GET', url: 'https://a.example/' })).rejects.toMatchObject({
       code: 'signing_failed',
+      message: expect.stringContaining('64 bytes'),
     })
   })
 })

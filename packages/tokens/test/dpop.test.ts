@@ -43,10 +43,18 @@ function proofWith(claims: Record<string, unknown>, header: Record<string, unkno
   return forge({ ...good, ...header }, { jti: 'proof_1', htm: 'POST', htu: URL_, iat: NOW, ...claims }, key)
 }
 
-function check(proof: unknown, options: Partial<CheckDpopProofOptions> = {}): ReturnType<typeof checkDpopProof> {
+/** Whatever is refused says why in a sentence, and where. */
+async function check(proof: unknown, options: Partial<CheckDpopProofOptions> = {}): ReturnType<typeof checkDpopProof> {
   const clock = new FakeClock()
   const usual = { method: 'POST', url: URL_, clock, usedProofs: memoryUsedProofs({ clock }) }
-  return checkDpopProof({ ...usual, ...options, proof: proof as string } as CheckDpopProofOptions)
+  try {
+    return await checkDpopProof({ ...usual, ...options, proof: proof as string } as CheckDpopProofOptions)
+  } catch (error) {
+    if (!isProofRejection(error)) throw error
+    expect(error.message).toMatch(/^[A-Z].{15,}\.$/)
+    expect(error.where).toMatch(/^(proof|header|claims|signature)(\.\w+)?$/)
+    throw error
+  }
 }
 
 describe.each([
@@ -288,19 +296,23 @@ describe('checkDpopProof', () => {
   })
 
   it.each([
-    { accessToken: TOKEN },
-    { expectedThumbprint: 'short' },
-    { maxAgeSeconds: 4 },
-    { maxAgeSeconds: 301 },
-    { maxAgeSeconds: Number.NaN },
-    { clockToleranceSeconds: 61 },
-    { nonce: '' },
-    { nonce: [] },
-    { method: '' },
-  ])('is not asked like this: %o', async (options) => {
+    [{ accessToken: TOKEN }, /an "accessToken" needs the "expectedThumbprint"/],
+    [{ expectedThumbprint: 'short' }, /"expectedThumbprint" \w/],
+    [{ expectedThumbprint: `${rfc.thumbprint}A` }, /"expectedThumbprint" \w/],
+    [{ expectedThumbprint: `A${rfc.thumbprint}` }, /"expectedThumbprint" \w/],
+    [{ maxAgeSeconds: 4 }, /"maxAgeSeconds" \w/],
+    [{ maxAgeSeconds: 301 }, /"maxAgeSeconds" \w/],
+    [{ maxAgeSeconds: Number.NaN }, /"maxAgeSeconds" \w/],
+    [{ clockToleranceSeconds: -1 }, /"clockToleranceSeconds" \w/],
+    [{ clockToleranceSeconds: 61 }, /"clockToleranceSeconds" \w/],
+    [{ nonce: '' }, /"nonce" \w/],
+    [{ nonce: [] }, /"nonce" \w/],
+    [{ method: '' }, /"method" \w/],
+  ])('is not asked like this: %o', async (options, message) => {
     await expect(check(proofWith({}), options as never)).rejects.toMatchObject({
       name: 'TokensError',
       code: 'bad_option',
+      message: expect.stringMatching(message),
     })
   })
 
