@@ -37,7 +37,10 @@ export interface VerifierOptions {
   readonly profile?: Profile
   /** The verified-token cache; `false` for none. */
   readonly cache?: VerifiedTokenCacheOptions | false
-  /** Asked for every token, also for those out of the cache, last: true refuses with `revoked`. Must not throw. */
+  /**
+   * Asked for every token, also for those out of the cache, last: true refuses with `revoked`. Must not throw; an answer
+   * that is neither true nor false, such as a promise, throws `bad_option`.
+   */
   readonly isRevoked?: (principal: Principal) => boolean
   /** Checks the Ed25519 signatures instead of the runtime: `sodiumEd25519()`. */
   readonly ed25519?: Ed25519Engine

@@ -92,8 +92,9 @@ function readClaims(claims: unknown): z.infer<typeof claimsSchema> {
 }
 
 /**
- * Checks a proof of possession (RFC 9449 section 4.3): strict shape, EdDSA or ES256 by a public key of that kind, the right one, the
- * signature, then `htm`, `htu`, `iat`, nonce, `ath`, and at last that it was not used before.
+ * Checks a proof of possession (RFC 9449 section 4.3): strict shape, EdDSA or ES256 by a public key of that kind, the
+ * right one where it is known, the signature, then `htm`, `htu`, `iat`, nonce, `ath`, and at last that it was not used
+ * before.
  *
  * @throws ProofRejected with the code of what failed; TokensError `bad_option`; what `usedProofs` throws
  */
