@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { stripTypeScriptTypes } from 'node:module'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const AsyncFunction = (async () => {}).constructor as new (
@@ -15,8 +16,8 @@ export function examples(heading?: string): string[] {
 
 /** Runs an example as it stands, but for its imports, whose names are given. */
 export function run(example: string, names: Readonly<Record<string, unknown>>): Promise<unknown> {
-  const body = example.replaceAll(/^import .*$/gm, '')
-  return new AsyncFunction(...Object.keys(names), body)(...Object.values(names))
+  const body = stripTypeScriptTypes(`async () => {${example.replaceAll(/^(import .*$|export )/gm, '')}}`)
+  return new AsyncFunction(...Object.keys(names), `return (${body})()`)(...Object.values(names))
 }
 
 export interface RunningExample {

@@ -10,7 +10,7 @@ import * as jwks from '../src/jwks.ts'
 import { ed25519Key, goodClaims } from './support/issuer.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-const [example = '', foreign = '', possession = ''] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
+const [example = '', foreign = '', possession = '', explained = ''] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
   ([, code = '']) => code,
 )
 
@@ -44,6 +44,14 @@ it('has examples that do what they say', async () => {
     const old = await tokens.signAccessToken({ ...claims, iat: now - 700, exp: now - 100 }, key.signer)
     expect(await run(example, origin, old)).toEqual([['expired', tokens.remedies.expired]])
     expect(await run(foreign, origin, '')).toEqual([])
+    const [[explanation] = []] = await run(explained, origin, good)
+    expect(explanation).toMatchObject({
+      ...{ accepted: false, code: 'wrong_audience', where: 'claims.aud', setting: 'audience' },
+      ...{ expected: 'billing', found: 'agent-api' },
+    })
+    for (const [, name = ''] of explained.matchAll(/(\w+): '/g)) {
+      if (name !== 'issuer' && name !== 'audience') expect(explanation).toHaveProperty(name)
+    }
   } finally {
     server.closeAllConnections()
     server.close()
