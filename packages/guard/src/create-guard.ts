@@ -213,7 +213,9 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
       await close()
     },
   }
-  const admitNow: NonNullable<Guard<Scope>['admitNow']> = (request) => {
+  /** For this very guard: whatever stands before it or over it, with an `admit` of its own, must not be passed by. */
+  function admitNow(this: unknown, request: AdmitRequest<Scope>): Decision | undefined {
+    if (this !== guard) return undefined
     checkUse(request)
     const report = startReport?.(request)
     let decision: Decision | undefined
@@ -226,7 +228,7 @@ export function createGuard<Scope extends string = string>(options: GuardOptions
     if (decision !== undefined) report?.decided(decision)
     return decision
   }
-  // Not enumerable: a guard spread from this one, with an `admit` of its own, must not be asked past it.
+  // Not enumerable, so that a guard which is spread from this one has to be asked itself.
   return Object.defineProperty(guard, 'admitNow', { value: admitNow })
 }
 

@@ -2,7 +2,7 @@ import type { FreshnessLevel } from '@countersign/revocation'
 import { createVerifier, type PublicJwk, TokenRejected, type Verifier } from '@countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { admitRequest, admitRequestNow, type RequestLike } from '../src/http.ts'
-import { type AdmitRequest, createGuard, type Decision, type GuardEvent } from '../src/index.ts'
+import { type AdmitRequest, createGuard, type Decision, type Guard, type GuardEvent } from '../src/index.ts'
 import { audience, issuer, makeKey, makeToken, makeVerifier, testClock } from './fixtures.ts'
 
 const key = await makeKey()
@@ -130,6 +130,24 @@ describe('admitNow', () => {
     const denied: Decision = { admitted: false, code: 'insufficient_scope' }
     const stricter = { ...guard, admit: async () => denied }
     expect(stricter.admitNow).toBeUndefined()
+  })
+
+  it('says nothing for a guard that was put before or over this one', async () => {
+    const { guard } = setUp().quick
+    const token = makeToken(key)
+    await guard.admit({ token })
+    const admit = async (): Promise<Decision> => ({ admitted: false, code: 'insufficient_scope' })
+    const over: Guard = Object.create(guard, { admit: { value: admit } })
+    const before: Guard = new Proxy(guard, {
+      get: (own, name) => (name === 'admit' ? admit : Reflect.get(own, name)),
+    })
+    const request = { headers: { authorization: `Bearer ${token}` } }
+    expect(admitRequestNow(guard, request)?.admitted).toBe(true)
+    for (const stricter of [over, before]) {
+      expect(stricter.admitNow?.({ token })).toBeUndefined()
+      expect(admitRequestNow(stricter, request)).toBeUndefined()
+      expect((await admitRequest(stricter, request)).admitted).toBe(false)
+    }
   })
 
   it('does not pass a verifier by that was made from ours', async () => {
