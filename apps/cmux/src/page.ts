@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pageHeaders, styleSheet } from '@countersign-apps/kit'
+import { pageFiles, pageHeaders } from '@countersign-apps/kit'
 import express, { type RequestHandler, Router } from 'express'
 
 /** For every answer; what answers otherwise says so itself. */
@@ -23,20 +22,14 @@ const files = {
   setHeaders: (res: ServerResponse) => res.setHeader('Cache-Control', 'no-cache'),
 } as const
 
-/** The web page: one document, its style, its scripts, and the WebSocket client as it is published. */
+/** The web page: one document, its style, its scripts and what they share with other apps', and the WebSocket client as it is published. */
 export function page(): Router {
   const router = Router()
-  for (const [path, file, type] of [
-    ['/', 'index.html', 'html'],
-    ['/assets/style.css', 'style.css', 'css'],
-    ['/assets/icon.svg', 'icon.svg', 'svg'],
-  ] as const) {
-    const source = new URL(file, sources)
-    const text = type === 'css' ? styleSheet(source) : readFileSync(source, 'utf8')
-    router.get(path, (_req, res) => void res.set('Cache-Control', 'no-cache').type(type).send(text))
-  }
+  router.use(pageFiles(sources))
   const client = dirname(dirname(fileURLToPath(import.meta.resolve('@countersign/websocket/client'))))
   router.use('/assets/websocket', only(/^\/(?:client\/)?[\w-]+\.js$/), express.static(client, files))
+  const kit = dirname(fileURLToPath(import.meta.resolve('@countersign-apps/kit/web')))
+  router.use('/assets/kit', only(/^\/[\w-]+\.js$/), express.static(kit, files))
   router.use('/assets', only(/^\/[\w-]+\.js$/), express.static(fileURLToPath(compiled), files))
   return router
 }

@@ -1,11 +1,31 @@
 import { readFileSync } from 'node:fs'
-import type { RequestHandler } from 'express'
+import { type RequestHandler, Router } from 'express'
 
 const foundation = new URL('../src/web/base.css', import.meta.url)
 
 /** A page's style sheet: what the pages of the apps have in common, then its own, in one answer. */
 export function styleSheet(own: URL): string {
   return `${readFileSync(foundation, 'utf8')}\n${readFileSync(own, 'utf8')}`
+}
+
+/**
+ * The files that a page is: its document, style and icon, as they are when the process starts. Always asked for anew,
+ * since a page of before may not fit the service of now.
+ *
+ * @param folder where `index.html`, `style.css` and `icon.svg` are
+ */
+export function pageFiles(folder: URL): Router {
+  const router = Router()
+  for (const [path, file, type] of [
+    ['/', 'index.html', 'html'],
+    ['/assets/style.css', 'style.css', 'css'],
+    ['/assets/icon.svg', 'icon.svg', 'svg'],
+  ] as const) {
+    const source = new URL(file, folder)
+    const text = type === 'css' ? styleSheet(source) : readFileSync(source, 'utf8')
+    router.get(path, (_req, res) => void res.set('Cache-Control', 'no-cache').type(type).send(text))
+  }
+  return router
 }
 
 export interface PageHeaders {

@@ -1,4 +1,4 @@
-import { byId, make } from './elements.ts'
+import { byId, make } from '/assets/kit/elements.js'
 import { type FeedEvent, outcomeOf } from './feed-events.ts'
 import { quoteWord } from './split-command.ts'
 

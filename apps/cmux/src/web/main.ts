@@ -1,5 +1,5 @@
+import { byId } from '/assets/kit/elements.js'
 import { type ClientSocket, connect } from '/assets/websocket/client/index.js'
-import { byId } from './elements.ts'
 import { asEvent, asPage } from './feed-events.ts'
 import { FeedView } from './feed-view.ts'
 import { forgetSession, keptSession, type Session, SignInError, signIn, signOut } from './session.ts'

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { pageHeaders, styleSheet } from '@countersign-apps/kit'
+import { pageFiles, pageHeaders } from '@countersign-apps/kit'
 import type { Express } from 'express'
 
 /** What the page has to know; none of it is secret. */
@@ -22,15 +21,7 @@ export function servePage(app: Express, config: () => PageConfig): void {
     res.set({ 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' })
     pageHeaders({ forms: false, connect })(req, res, next)
   })
-  for (const [path, file, type] of [
-    ['/', 'index.html', 'html'],
-    ['/assets/style.css', 'style.css', 'css'],
-    ['/assets/icon.svg', 'icon.svg', 'svg'],
-  ] as const) {
-    const source = new URL(file, sources)
-    const text = type === 'css' ? styleSheet(source) : readFileSync(source, 'utf8')
-    app.get(path, (_req, res) => void res.type(type).send(text))
-  }
+  app.use(pageFiles(sources))
   app.get('/assets/main.js', (_req, res) => res.sendFile('main.js', { root: bundled }))
   app.get('/config.json', (_req, res) => void res.json(config()))
 }

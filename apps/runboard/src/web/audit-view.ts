@@ -1,6 +1,6 @@
+import { byId, make } from '@countersign-apps/kit/web'
 import type { FunctionReturnType } from 'convex/server'
 import { api } from '../convex/_generated/api.js'
-import { byId, make } from './elements.ts'
 import { type Item, KeyedList } from './keyed-list.ts'
 import type { Board, View } from './view.ts'
 

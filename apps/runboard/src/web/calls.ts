@@ -1,7 +1,7 @@
 import { isAuthError } from '@countersign/clerk-convex'
 import type { KeptAuth } from '@countersign/clerk-convex/client'
+import { byId } from '@countersign-apps/kit/web'
 import type { Clerk } from './clerk.ts'
-import { byId } from './elements.ts'
 
 /** Sends what somebody asked for, says in words what came of it, and asks for a proof of who they are where it is due. */
 export class Calls {

@@ -1,5 +1,6 @@
+import { byId, make } from '@countersign-apps/kit/web'
 import { api } from '../convex/_generated/api.js'
-import { busy, button, byId, make } from './elements.ts'
+import { busy, button } from './elements.ts'
 import { type Item, KeyedList } from './keyed-list.ts'
 import type { Board, Runner, View } from './view.ts'
 

@@ -1,5 +1,6 @@
+import { byId, make } from '@countersign-apps/kit/web'
 import { api } from '../convex/_generated/api.js'
-import { busy, button, byId, choices, make } from './elements.ts'
+import { busy, button, choices } from './elements.ts'
 import { type Item, KeyedList } from './keyed-list.ts'
 import type { Approval, Board, Repository, Run, Runner, View } from './view.ts'
 

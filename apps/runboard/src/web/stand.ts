@@ -1,5 +1,6 @@
+import { byId } from '@countersign-apps/kit/web'
 import type { Calls } from './calls.ts'
-import { busy, byId } from './elements.ts'
+import { busy } from './elements.ts'
 
 /** What can be done to stand-ins only. */
 export function standControls(calls: Calls, session: () => string | undefined): void {
