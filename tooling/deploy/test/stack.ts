@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createDatabase, freePort } from '@countersign-tooling/postgres'
 import { parse } from 'yaml'
@@ -27,6 +26,8 @@ export interface Stack {
   /** Of TLS. */
   readonly port: number
   readonly plainPort: number
+  /** nginx's log so far. */
+  proxyLog(): string
   readonly ca: string
   command(...argv: readonly string[]): string
   close(): Promise<void>
@@ -61,7 +62,8 @@ export async function startStack(): Promise<Stack> {
     }
     const proxy = await startProxy(folder, instances)
     running.push(proxy.process)
-    return { ...proxy, instances, command, close }
+    const { port, plainPort, ca, log } = proxy
+    return { port, plainPort, ca, proxyLog: log, instances, command, close }
   } catch (error) {
     await close()
     throw error
@@ -109,7 +111,7 @@ async function started(child: ChildProcess): Promise<Instance> {
 async function startProxy(
   folder: string,
   instances: readonly Instance[],
-): Promise<{ process: ChildProcess; port: number; plainPort: number; ca: string }> {
+): Promise<{ process: ChildProcess; port: number; plainPort: number; ca: string; log(): string }> {
   const tls = join(folder, 'tls')
   mkdirSync(tls)
   const key = [
@@ -146,16 +148,16 @@ async function startProxy(
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
-  nginx.stderr?.on('data', (data) => {
-    said += data
+  const listening = new Promise<void>((resolve) => {
+    nginx.stderr?.on('data', (data) => {
+      said += data
+      if (said.includes('start worker') || said.includes('using the')) resolve()
+    })
   })
   const failed = once(nginx, 'exit').then(() => Promise.reject(new Error(`nginx ended: ${said}`)))
   failed.catch(() => {})
-  const listening = async (): Promise<void> => {
-    while (!said.includes('start worker') && !said.includes('using the')) await sleep(10)
-  }
-  await Promise.race([failed, listening()])
-  return { process: nginx, port, plainPort, ca: readFileSync(join(folder, 'ca.pem'), 'utf8') }
+  await Promise.race([failed, listening])
+  return { process: nginx, port, plainPort, ca: readFileSync(join(folder, 'ca.pem'), 'utf8'), log: () => said }
 }
 
 export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
