@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type PublicJwk, staticKeys } from '@countersign/tokens'
+import { settled } from '@countersign-tooling/clock/settled'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type FollowOptions, followRevocations } from '../src/index.ts'
 import { jti, makeFeedKey, sid } from './support/feed.ts'
 import { principal } from './support/principal.ts'
-import { settle } from './support/settle.ts'
 import { makeWorld, type World } from './support/world.ts'
 
 const open: World[] = []
@@ -27,10 +27,10 @@ describe('following', () => {
     expect([follower.ready, follower.freshness().level]).toEqual([true, 'fresh'])
     expect(types().slice(0, 3)).toEqual(['feed_loaded', 'feed_freshness', 'feed_connected'])
     await feed.revoke(jti('jti-1'))
-    await settle()
+    await settled()
     expect(follower.isRevoked(principal())).toBe(true)
     await feed.drop(jti('jti-1'))
-    await settle()
+    await settled()
     expect(follower.isRevoked(principal())).toBe(false)
     await pass(5)
     expect(feed.requests).toEqual({ snapshot: 1, delta: 0, stream: 1, ack: 0 })
@@ -62,7 +62,7 @@ describe('following', () => {
     await feed.revoke(jti('jti-1'))
     time.advance(1)
     clock.advance(1)
-    await settle()
+    await settled()
     expect(follower.isRevoked(principal())).toBe(true)
     expect(follower.freshness().level).toBe('fresh')
     feed.faults.noStream = false
@@ -91,7 +91,7 @@ describe('following', () => {
     await feed.revoke(jti('jti-1'))
     feed.faults.onStream = undefined
     await feed.revoke(sid('other'))
-    await settle()
+    await settled()
     expect(follower.isRevoked(principal())).toBe(true)
     expect(feed.requests).toMatchObject({ snapshot: 1, delta: 1 })
 
@@ -107,7 +107,7 @@ describe('following', () => {
   it('follows into another epoch', async () => {
     const { follower, feed, pass } = await world()
     await feed.revoke(jti('jti-1'), jti('jti-2'))
-    await settle()
+    await settled()
     feed.restore([jti('jti-2')])
     await pass(2)
     expect(follower.view.position).toEqual({ epoch: 2, seq: 0 })
@@ -125,10 +125,10 @@ describe('following', () => {
     }
     await pass(1)
     await feed.revoke(jti('a'))
-    await settle()
+    await settled()
     feed.faults.onStream = undefined
     await feed.revoke(jti('b'))
-    await settle()
+    await settled()
     const before = follower.view.digest
     const replay = async () => {
       feed.faults.onStream = (_message, deliver) => {
@@ -162,7 +162,7 @@ describe('following', () => {
     const { follower, feed, pass, events } = await world()
     const entries = Array.from({ length: 100 }, (_, index) => jti(`t${index}`))
     await feed.revoke(...entries)
-    await settle()
+    await settled()
     // One that the follower has lost, and one that it has too much: as a fault of ours would leave it.
     const { position } = follower.view
     follower.view.apply(1, [
@@ -212,7 +212,7 @@ describe('following', () => {
     expect(feed.acknowledgements).toHaveLength(1)
     for (let i = 0; i < 20; i++) {
       await feed.revoke(jti(`flood-${i}`))
-      await settle()
+      await settled()
     }
     await pass(1)
     const seqs = () => feed.acknowledgements.map(({ position }) => position.seq)
@@ -285,7 +285,7 @@ describe('following', () => {
     })
     open.push({ ...made, follower })
     follower.useKeys(staticKeys({ keys: [makeFeedKey('key-1').jwk] }))
-    await settle()
+    await settled()
     expect(asked).toEqual(['initial', 'rejected'])
     expect(failures(made)).toEqual(['acknowledgement_failed'])
   })
@@ -296,11 +296,11 @@ describe('following', () => {
     const keys = follower.useKeys(staticKeys({ keys: [one] }))
     expect([keys.get('key-1')?.kid, keys.kids?.()]).toEqual(['key-1', ['key-1']])
     await feed.revoke({ type: 'kid', id: 'key-1', successor: two })
-    await settle()
+    await settled()
     expect([keys.get('key-1'), await keys.load('key-1'), keys.kids?.()]).toEqual([undefined, undefined, []])
     expect([keys.get('key-2'), await keys.load('key-2')]).toEqual([two, two])
     await feed.revoke({ type: 'kid', id: 'key-2' })
-    await settle()
+    await settled()
     expect(keys.get('key-2')).toBeUndefined()
   })
 
@@ -325,7 +325,7 @@ describe('following', () => {
     const before = { ...feed.requests }
     expect(clock.timers).toBe(0)
     clock.advance(100)
-    await settle()
+    await settled()
     expect(feed.requests).toEqual(before)
     expect(follower.freshness().level).toBe('stale')
   })
@@ -344,7 +344,7 @@ describe('whatever stands between', () => {
     const made = await world()
     const { feed, follower, pass } = made
     await feed.revoke(jti('jti-1'))
-    await settle()
+    await settled()
     feed.faults.noStream = true
     const other = makeFeedKey('feed-1')
     const answers: [body: () => Promise<string>, code: string][] = [

@@ -1,7 +1,7 @@
 import { type TestClock, testClock } from '@countersign-tooling/clock'
+import { settled } from '@countersign-tooling/clock/settled'
 import { type FeedEvent, type FollowOptions, followRevocations, type RevocationFollower } from '../../src/index.ts'
 import { type SimulatedFeed, simulateFeed } from '../../src/testing.ts'
-import { settle } from './settle.ts'
 
 /** An issuer and one follower, each with a clock of its own, and time that passes for both. */
 export interface World {
@@ -35,7 +35,7 @@ export async function makeWorld(
     onEvent: (event) => events.push(event),
     ...options,
   })
-  await settle()
+  await settled()
   return {
     feed,
     follower,
@@ -48,7 +48,7 @@ export async function makeWorld(
         time.advance(1)
         clock.advance(1)
         await feed.beat()
-        await settle()
+        await settled()
         each?.()
       }
     },
