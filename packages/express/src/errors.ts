@@ -5,6 +5,7 @@ export const expressAuthErrorCodes = [
   'unknown_scope',
   'bad_access',
   'no_introspection',
+  'bad_option',
 ] as const
 
 export type ExpressAuthErrorCode = (typeof expressAuthErrorCodes)[number]
@@ -15,6 +16,7 @@ export const expressAuthRemedies: Readonly<Record<ExpressAuthErrorCode, string>>
   no_scope: 'Name at least one scope, or use `requireToken` where any token will do.',
   unknown_scope: "Declare the scope in the consumer's entry of the matrix, or correct its name.",
   no_introspection: 'Give createGuard an `introspect` function, or take `introspect` from the route.',
+  bad_option: 'Correct the option that the message names.',
   bad_access: 'Say who may call the route: one or more scopes, "token" or "public".',
 }
 

@@ -1,8 +1,9 @@
 import type { Availability, Decision, Guard } from '@countersign/guard'
 import { admitRequest, admitRequestNow, challenge, resourceMetadataUrl } from '@countersign/guard/http'
-import { type Principal, parseScope } from '@countersign/tokens'
+import type { Principal } from '@countersign/tokens'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { type AuthRouter, createAuthRouter } from './auth-router.ts'
+import { checkAuthOptions, checkRouteOptions } from './check-options.ts'
 import { ExpressAuthError } from './errors.ts'
 import { metadataHandler } from './metadata.ts'
 
@@ -23,13 +24,13 @@ export interface ExpressAuth<Scope extends string = string> {
   /**
    * Lets a request through whose token has all of these scopes; answers 400, 401, 403 or 503 otherwise.
    * A fault of ours goes to `next` and so to the app's error handler.
-   * @throws ExpressAuthError `no_scope`, `unknown_scope`, `no_introspection` when the route is set up
+   * @throws ExpressAuthError `no_scope`, `unknown_scope`, `no_introspection`, `bad_option` when the route is set up
    */
   requireScope(...scopes: readonly [Scope, ...Scope[]]): RequestHandler
   requireScope(...scopesAndOptions: readonly [Scope, ...Scope[], RouteOptions]): RequestHandler
   /**
    * Lets a request through that has an accepted token, whatever its scopes.
-   * @throws ExpressAuthError `no_introspection`, and `bad_access` for scopes, when the route is set up
+   * @throws ExpressAuthError `no_introspection`, `bad_option`, and `bad_access` for scopes, when the route is set up
    */
   requireToken(options?: RouteOptions): RequestHandler
   /**
@@ -59,13 +60,17 @@ export function expressAuth<Scope extends string>(
   guard: Guard<Scope>,
   options: ExpressAuthOptions = {},
 ): ExpressAuth<Scope> {
+  checkAuthOptions(guard, options)
   // A property under a name that only this function has: a WeakMap takes longer than the rest of the guard.
   const slot = Symbol('principal')
   const resourceMetadata = resourceMetadataUrl(guard)
+  const { realm } = options
   // Said once here, so that a realm that cannot stand in a header stops the start, not a request.
-  challenge({ admitted: false, code: 'no_token' }, { realm: options.realm, resourceMetadata })
+  challenge({ admitted: false, code: 'no_token' }, { realm, resourceMetadata })
 
-  const require = (scopes: readonly Scope[], { availability }: RouteOptions): RequestHandler => {
+  const require = (scopes: readonly Scope[], options: RouteOptions): RequestHandler => {
+    checkRouteOptions(options)
+    const { availability } = options
     if (availability === 'introspect' && !guard.canIntrospect) {
       throw new ExpressAuthError('no_introspection', 'The guard has no `introspect` to ask.')
     }
@@ -78,7 +83,7 @@ export function expressAuth<Scope extends string>(
       }
       // Something before the guard has answered meanwhile, as a time limit does: nothing is left to say.
       if (res.writableEnded) return
-      const { status, headers, body } = challenge(decision, { scopes, resourceMetadata, realm: options.realm })
+      const { status, headers, body } = challenge(decision, { scopes, resourceMetadata, realm })
       res.status(status).set(headers).json(body)
     }
     const admit: RequestHandler = (req, res, next) => {
@@ -101,7 +106,7 @@ export function expressAuth<Scope extends string>(
   const auth: ExpressAuth<Scope> = {
     requireScope(...scopesAndOptions: readonly (Scope | RouteOptions)[]) {
       const last = scopesAndOptions.at(-1)
-      const hasOptions = typeof last === 'object' && last !== null
+      const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last)
       // Whatever else is no scope stays in, to be refused: leaving it out would ask for less than was meant.
       const scopes = (hasOptions ? scopesAndOptions.slice(0, -1) : [...scopesAndOptions]) as Scope[]
       checkScopes(scopes, guard.scopes)
@@ -138,23 +143,17 @@ function slotsOf(request: Request): { [slot: symbol]: Principal | undefined } {
   return request as unknown as { [slot: symbol]: Principal | undefined }
 }
 
+/** RFC 6749 section 3.3: no token holds another, and no challenge could name it. */
+const oneScope = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
 function checkScopes(scopes: readonly string[], known: readonly string[] | undefined): void {
   if (scopes.length === 0) throw new ExpressAuthError('no_scope', 'A route needs at least one scope.')
   for (const scope of scopes) {
-    if (typeof scope === 'string' && (known === undefined ? isOneScope(scope) : known.includes(scope))) continue
+    if (typeof scope === 'string' && (known === undefined ? oneScope.test(scope) : known.includes(scope))) continue
     const name = JSON.stringify(scope)
     throw new ExpressAuthError(
       'unknown_scope',
       known === undefined ? `${name} is not one scope.` : `The consumer has no scope ${name}.`,
     )
-  }
-}
-
-/** No token holds another, and no challenge could name it. */
-function isOneScope(text: string): boolean {
-  try {
-    return parseScope(text)[0] === text
-  } catch {
-    return false
   }
 }

@@ -8,13 +8,11 @@ import { expect, it } from 'vitest'
 
 const root = new URL('../../../', import.meta.url)
 
-/** Which blocks of a page are one program: those that go on from each other. */
+/** Which blocks of a page are one program: those that go on from each other. Pages of docs/ have a check of their own. */
 const pages: readonly [page: string, programs: readonly (readonly number[])[]][] = [
   ['packages/tokens/README.md', [[0], [1], [2], [3]]],
   ['packages/guard/README.md', [[0], [1], [2], [3], [4], [5]]],
   ['packages/express/README.md', [[0, 1], [2]]],
-  ['docs/how-to/adopt-tokens-with-any-issuer.md', [[0, 1]]],
-  ['docs/how-to/guard-an-express-api.md', [[0], [1, 2, 3]]],
 ]
 
 /** What the pages leave to the reader: names that speak for themselves. */
@@ -31,11 +29,10 @@ declare function getToken(): Promise<string>
 declare function log(event: unknown): void
 `
 
-/** The matrix of the package's README, for the page that has none of its own. */
+/** The reader's own `consumers.js`. */
 const matrix = `import { defineConsumers } from '@countersign/consumers'
 export const consumers = defineConsumers({
   'agent-api': { scopes: ['agents:read', 'agents:write', 'chat:write'], obtainedBy: 'sign-in' },
-  notes: { scopes: ['notes:read', 'notes:write', 'notes:purge'], obtainedBy: 'sign-in' },
 })
 `
 
