@@ -41,11 +41,17 @@ function readable(found: string, where: string, now: number): string {
 }
 
 /** What tokens alone cannot know: the matrix, the clock, where the keys came from. */
-function expectedFor(code: RejectionCode, settings: VerificationSettings, now: number): string | undefined {
+function expectedFor(
+  code: RejectionCode,
+  where: string,
+  settings: VerificationSettings,
+  now: number,
+): string | undefined {
   if (code === 'unsupported_alg') return settings.algorithms.join(' or ')
   if (code === 'unknown_key') return `a key of ${settings.sources.keys}`
   if (code === 'wrong_audience' && settings.sources.audience === matrixSource) return settings.audiences.join(' or ')
-  if (code === 'wrong_type') return `typ ${settings.profile.types.filter((type) => type !== '').join(' or ')}`
+  if (code === 'wrong_type' && where === 'header.typ')
+    return `typ ${settings.profile.types.filter((type) => type !== '').join(' or ')}`
   if (code === 'expired') return `later than ${instant(now)}`
   if (code === 'not_yet_valid') return `not later than ${instant(now)}`
   return undefined
@@ -102,7 +108,7 @@ export function explainRefusal(
     check: checks[code] ?? code,
     where,
     found: found === undefined ? null : readable(found, where, now),
-    expected: expectedFor(code, settings, now) ?? told.expected ?? null,
+    expected: expectedFor(code, where, settings, now) ?? told.expected ?? null,
     setting: settingFor(setting, settings),
     message: failed,
     hint: hintFor(rejection, token, settings, now),

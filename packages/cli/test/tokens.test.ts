@@ -257,6 +257,11 @@ describe('explain', () => {
     const relaxed = await run([...argv, '--profile', 'auth0'], { input })
     expect(relaxed.exitCode).toBe(0)
     expect(relaxed.json()).toMatchObject({ accepted: true, revocationChecked: false })
+    const idToken = await new SignJWT({ nonce: 'n' })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: 'r1' })
+      .sign(privateKey)
+    const refused = await run([...argv, '--profile', 'auth0'], { input: idToken })
+    expect(refused.json()).toMatchObject({ code: 'wrong_type', where: 'claims.nonce', expected: 'none' })
   })
 
   const unusable: [what: string, issuer: string, code: string][] = [

@@ -118,7 +118,7 @@ describe.each(names)('a server of SDK %s over HTTP', (sdk) => {
   })
 
   it('refuses a token for several servers, which a profile would take', async () => {
-    const guard = makeGuard({ profile: { ...oidcProvider, audience: 'array' } as never })
+    const guard = makeGuard({ profile: { ...oidcProvider, audience: 'aud-or-list' } })
     await withServer(sdk, { guard }, async (url) => {
       const claims = {
         iss: issuer,

@@ -3,7 +3,7 @@ import { createVerifier } from './create-verifier.ts'
 import { readableText } from './internal/readable-text.ts'
 import { type Profile, rfc9068 } from './profile.ts'
 import { isRejection, type RejectionCode, remedyFor } from './rejection.ts'
-import type { VerifierOptions } from './verifier-options.ts'
+import { defaultMaxLifeSeconds, type VerifierOptions } from './verifier-options.ts'
 
 /** What became of a token, for whoever has to mend it. Holds no part of the token but single values, cut and cleaned. */
 export type Explanation =
@@ -80,6 +80,7 @@ function expectedOf(
   if (where === 'claims.aud' || where === 'claims.azp') return options.audience
   if (where === 'header.alg') return setting === 'keys' ? undefined : algorithms.join(', ')
   if (code === 'wrong_type') return expectedType(where, profile)
+  if (setting === 'maxLifeSeconds') return `at most ${options.maxLifeSeconds ?? defaultMaxLifeSeconds} s after "iat"`
   if (code === 'expired' && where === 'claims.exp') return `later than ${nowIn(options)}`
   const isTime = where === 'claims.nbf' || where === 'claims.iat'
   if (code === 'not_yet_valid' && isTime) return `not later than ${nowIn(options)}`

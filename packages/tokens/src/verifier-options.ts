@@ -48,6 +48,9 @@ export interface VerifierOptions {
   readonly [allowInsecureIssuer]?: true
 }
 
+/** 12 h, for issuers whose tokens last a working day. */
+export const defaultMaxLifeSeconds = 43_200
+
 const algorithm = z.enum([
   'EdDSA',
   'Ed25519',
@@ -92,7 +95,7 @@ const optionsSchema = z.strictObject({
     .number()
     .min(60)
     .max(366 * 86_400)
-    .default(43_200),
+    .default(defaultMaxLifeSeconds),
   maxTokenLength: z.int().min(512).max(16_384).default(8_192),
   profile: profileSchema.optional(),
   isRevoked: z.custom<unknown>((value) => typeof value === 'function', 'must be a function').optional(),
