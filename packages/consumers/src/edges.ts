@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConsumersError } from './errors.ts'
 import { shaped } from './shaped.ts'
 import type { Consumer, ExchangeEdge } from './types.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseEdges } from './edges.ts'
 import { ConsumersError } from './errors.ts'
 import { parseResource } from './resource.ts'

@@ -1,5 +1,5 @@
 import { type ReadDocumentOptions, readDocument } from '@countersign/tokens/jwks'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What a guard wants of an issuer's metadata. */
 export interface IssuerMetadata {

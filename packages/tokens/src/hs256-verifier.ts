@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { engine } from '#engine'
 import { type Clock, systemClock } from './clock.ts'
 import type { HmacKey } from './engine-contract.ts'

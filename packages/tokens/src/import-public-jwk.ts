@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { decodeBase64Url } from './internal/base64url.ts'
 import { isSoundPublicKey } from './internal/edwards25519.ts'
 import { isOnCurve } from './internal/weierstrass.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Clock, systemClock } from './clock.ts'
 import type { AddressPolicy, DocumentProblem, FetchDocument } from './fetch-contract.ts'
 import { documentsBy } from './fetch-document.ts'

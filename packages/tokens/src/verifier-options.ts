@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { Ed25519Engine } from './engine-contract.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Clock, systemClock } from '../clock.ts'
 import { TokensError } from '../tokens-error.ts'
 import { sha256Text } from './digest.ts'

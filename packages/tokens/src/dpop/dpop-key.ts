@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { importPublicJwk } from '../import-public-jwk.ts'
 import { encodeBase64Url } from '../internal/base64url.ts'
 import { jwkThumbprint } from '../thumbprint.ts'

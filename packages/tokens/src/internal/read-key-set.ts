@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { importPublicJwk } from '../import-public-jwk.ts'
 import type { PublicJwk } from '../key-source.ts'
 
