@@ -10,7 +10,8 @@ interface Sodium {
 /** Not imported: an optional peer that is missing is then told of here, with what to do, and not by the module loader. */
 function loadSodium(): Sodium {
   try {
-    return createRequire(import.meta.url)('sodium-native')
+    const require = createRequire(import.meta.url)
+    return require('sodium-native')
   } catch (cause) {
     throw new TokensError(
       'engine_unavailable',
