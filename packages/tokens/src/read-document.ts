@@ -1,5 +1,6 @@
 import { fetchDocument as runtimeFetch } from '#fetch-document'
 import type { DocumentAnswer } from './fetch-contract.ts'
+import { endWithSignal } from './internal/end-with-signal.ts'
 import { type RemoteJwksOptions, resolveJwksOptions } from './jwks-options.ts'
 
 export interface ReadDocumentOptions extends RemoteJwksOptions {
@@ -23,7 +24,8 @@ export async function readDocument(url: string | URL, options: ReadDocumentOptio
   ending?.addEventListener('abort', stop)
   const cancel = clock.after(limits.timeoutMs, stop)
   const { signal } = abort
-  const answer = await fetchDocument({ url: target, signal, maxBytes: limits.maxBytes, addresses, etag: undefined })
+  const request = { url: target, signal, maxBytes: limits.maxBytes, addresses, etag: undefined }
+  const answer = await endWithSignal(fetchDocument, request)
   cancel()
   ending?.removeEventListener('abort', stop)
   return answer

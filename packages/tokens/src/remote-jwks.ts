@@ -1,5 +1,6 @@
 import { fetchDocument as runtimeFetch } from '#fetch-document'
 import type { DocumentAnswer } from './fetch-contract.ts'
+import { endWithSignal } from './internal/end-with-signal.ts'
 import { freshSeconds } from './internal/max-age.ts'
 import { type ReadKey, readKeySet } from './internal/read-key-set.ts'
 import { RecentNames } from './internal/recent-names.ts'
@@ -193,7 +194,8 @@ class JwksReader implements RemoteJwks {
       abort.abort()
     })
     const etag = this.#set?.etag
-    const answer = await fetchDocument({ url, signal: abort.signal, maxBytes: limits.maxBytes, addresses, etag })
+    const request = { url, signal: abort.signal, maxBytes: limits.maxBytes, addresses, etag }
+    const answer = await endWithSignal(fetchDocument, request)
     cancel()
     if (this.#closed) return false
     if (!answer.ok) {

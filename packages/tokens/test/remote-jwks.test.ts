@@ -114,6 +114,27 @@ describe('reading a JWKS', () => {
     expect(asked).toEqual(['https://auth.example.com/jwks.json'])
   })
 
+  it.each([
+    ['never answers and heeds no signal', () => new Promise<never>(() => {})],
+    ['throws', () => Promise.reject(new Error('x'))],
+    [
+      'throws before it promises',
+      () => {
+        throw new Error('x')
+      },
+    ],
+  ])('is not kept waiting by a fetch that %s', async (_what, own) => {
+    const clock = new FakeClock()
+    const jwks = remoteJwks('https://auth.example.com/jwks.json', { fetch: own as typeof fetch, clock })
+    cleanUp.push(() => jwks.close())
+    const asked = jwks.load('k1')
+    clock.advance(3)
+    await expect(asked).rejects.toMatchObject({ code: 'keys_unavailable' })
+    const again = jwks.load('k1')
+    jwks.close()
+    await expect(again).rejects.toMatchObject({ code: 'keys_unavailable' })
+  })
+
   it('finds a host of this machine by its name', async () => {
     const { url } = await setUp()
     const jwks = remoteJwks(url.replace('127.0.0.1', 'localhost'), { clock: new FakeClock() })
@@ -253,6 +274,11 @@ const hostile: [why: string, handler: Handler, reason: string][] = [
       r.write('{"keys":')
       setImmediate(() => r.destroy())
     },
+    'network',
+  ],
+  [
+    'switches protocols',
+    (q) => void q.socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n'),
     'network',
   ],
   ['sends no HTTP', (q) => void q.socket.end('hello\r\n\r\n'), 'network'],

@@ -72,6 +72,8 @@ function respond({ url, signal, addresses, etag }: DocumentRequest): Promise<Inc
     // An agent of its own: a pooled socket would have been opened under another policy.
     request(url, { agent: false, headers, signal, lookup: checkedLookup(addresses), maxHeaderSize: 16_384 }, resolve)
       .on('error', reject)
+      // An answer that switches protocols is neither an answer nor an error here.
+      .on('close', () => reject(new Error('There was no answer.')))
       .end()
   })
 }
