@@ -181,6 +181,10 @@ export function createVerifier(options: VerifierOptions): TokenVerifier {
       return { entries: verified.entries, bytes: verified.bytes }
     },
   }
-  // Not enumerable: a verifier spread from this one, with a `verify` of its own, must not be asked past it.
-  return Object.defineProperty(verifier, 'recall', { value: recall })
+  /** For this very verifier: one that stands over or before it, with a `verify` of its own, must not be passed by. */
+  function ownRecall(this: unknown, token: string): Principal | undefined {
+    return this === verifier ? recall(token) : undefined
+  }
+  // Not enumerable, so that a verifier which is spread from this one has to be asked itself.
+  return Object.defineProperty(verifier, 'recall', { value: ownRecall })
 }

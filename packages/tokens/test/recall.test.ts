@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createVerifier, staticKeys, type VerifierOptions } from '../src/index.ts'
+import { createVerifier, staticKeys, type Verifier, type VerifierOptions } from '../src/index.ts'
 import { FakeClock } from './support/fake-clock.ts'
 import { ed25519Key, goodClaims, NOW, tokenWith } from './support/issuer.ts'
 
@@ -41,8 +41,18 @@ it('throws for a token that has ended or was revoked, as verifying does', async 
   await expect(verifier.verify(token)).rejects.toEqual(refusal('expired'))
 })
 
-it('is not there to pass a verifier by that was made from this one', () => {
+it.each<[string, (verifier: Verifier, verify: Verifier['verify']) => Verifier]>([
+  ['spread', (verifier, verify) => ({ ...verifier, verify })],
+  ['inherited', (verifier, verify) => Object.create(verifier, { verify: { value: verify } })],
+  [
+    'wrapped in a proxy',
+    (verifier, verify) =>
+      new Proxy(verifier, { get: (own, name) => (name === 'verify' ? verify : Reflect.get(own, name)) }),
+  ],
+])('passes no verifier by that was made from this one: %s', async (_how, make) => {
   const { verifier } = setUp()
-  const stricter = { ...verifier, verify: () => Promise.reject(new Error('never')) }
-  expect(stricter.recall).toBeUndefined()
+  await verifier.verify(token)
+  const stricter = make(verifier, () => Promise.reject(new Error('never')))
+  expect(stricter.recall?.(token)).toBeUndefined()
+  await expect(stricter.verify(token)).rejects.toThrow('never')
 })
