@@ -16,18 +16,6 @@ it('uses no Node API outside src/node', () => {
   }
 })
 
-it.each(['tokens', 'guard', 'consumers'])(
-  '%s takes of zod what it uses, so that a bundle has no more of it',
-  (name) => {
-    // zod's own member `z` is an object of everything, its fifty languages too: 350 kB of a worker that checks options.
-    const folder = new URL(`../../${name}/src/`, import.meta.url)
-    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      if (file.endsWith('.ts'))
-        expect(readFileSync(new URL(file, folder), 'utf8'), file).not.toContain('import { z } from')
-    }
-  },
-)
-
 it('runs on the default condition, with WebCrypto alone', () => {
   // The built package, resolved as a worker would: a process of its own, since conditions are a process's.
   const program = `

@@ -1,6 +1,6 @@
 // Neutral packages run in browsers, edge workers and the Convex isolate: one Node API in them and an adopter's bundle
-// breaks. Three looks: the compiler's settings that make `node:` unknown, the sources, and what a bundler for the
-// browser pulls in from the built entry points.
+// breaks. Three looks: the compiler's settings that make `node:` unknown, the sources (all of zod is too much as well), and
+// what a bundler for the browser pulls in from the built entry points.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
@@ -62,7 +62,12 @@ function sourceFaults(root, { name, folder }) {
     for (const { from } of importsOf(file)) {
       if (isBuiltin(from)) faults.add(`${shown(root, file)} imports ${from}`)
     }
-    const { program } = parseSync(file, readFileSync(file, 'utf8'))
+    const source = readFileSync(file, 'utf8')
+    // zod's own member `z` is an object of everything, its fifty languages too: 350 kB of a worker that checks options.
+    if (/^import \{[^}]*\bz\b[^}]*\} from 'zod'/m.test(source)) {
+      faults.add(`${shown(root, file)} bundles all of zod: \`import * as z from 'zod'\` takes what is used`)
+    }
+    const { program } = parseSync(file, source)
     walk(program, (identifier, parent) => {
       if (identifier.type !== 'Identifier' || !nodeGlobals.has(identifier.name)) return
       // `x.process` and `{ process: 1 }` name a member, not the global.

@@ -43,6 +43,7 @@ const faults: [why: string, change: Record<string, string>, words: string][] = [
   ['a type of Node', { 'packages/tokens/src/a.ts': "export type S = import('node:net').Socket" }, 'imports node:net'],
   ['a Buffer', { 'packages/tokens/src/a.ts': "export const b = Buffer.from('')" }, 'uses Buffer'],
   ['process in shorthand', { 'packages/tokens/src/a.ts': 'export const p = { process }' }, 'uses process'],
+  ['all of zod', { 'packages/tokens/src/a.ts': "import { z } from 'zod'" }, 'bundles all of zod'],
   [
     'a builtin in what is built',
     { 'packages/tokens/dist/engine.js': "export { createHash as engine } from 'node:crypto'\n" },

@@ -1,7 +1,7 @@
 import { isRejection, type Principal, staticKeys } from '@countersign/tokens'
 import type { CheckedProof } from '@countersign/tokens/dpop'
 import { verifyJws } from '@countersign/tokens/jws'
-import { z } from 'zod'
+import * as z from 'zod'
 import { assertionType } from './assertion-type.ts'
 import { longestLifeSeconds, type Setting } from './options.ts'
 import { redeem } from './pairing.ts'

@@ -1,6 +1,6 @@
 import { type Clock, systemClock, type Verifier } from '@countersign/tokens'
 import type { ProofRejectionCode, UsedProofs } from '@countersign/tokens/dpop'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AuthError } from '../auth-error.ts'
 import type { RunnerRefusalCode } from './runner-refused.ts'
 import type { RunnerStore } from './runner-store.ts'

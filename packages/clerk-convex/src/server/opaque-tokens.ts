@@ -7,7 +7,7 @@ import {
   type RejectionCode,
   TokenRejected,
 } from '@countersign/tokens'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AuthError } from '../auth-error.ts'
 import { readClerkFault } from './clerk-fault.ts'
 import type { ClerkVerifierEvent, MachineKind, MachineOptions } from './options.ts'

@@ -1,7 +1,7 @@
 import type { ClerkClient } from '@clerk/backend'
 import type { Clock, KeySource } from '@countersign/tokens'
 import type { JwksEvent, RemoteJwksOptions } from '@countersign/tokens/jwks'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { PublicKeySet } from '../auth-config/key-set.ts'
 import { AuthError } from '../auth-error.ts'
 import type { ClerkClaims } from '../claims.ts'

@@ -1,6 +1,6 @@
 import { verifyWebhook, type WebhookEvent } from '@clerk/backend/webhooks'
 import { type Clock, systemClock } from '@countersign/tokens'
-import { z } from 'zod'
+import * as z from 'zod'
 import { AuthError } from '../auth-error.ts'
 import type { WebhookDelivery, WebhookLedger, WebhookStanding } from './webhook-ledger.ts'
 import { objectOf } from './webhook-object.ts'

@@ -1,6 +1,6 @@
 import type { Clock } from '@countersign/tokens'
 import { createDpopProof, type DpopKey } from '@countersign/tokens/dpop'
-import { z } from 'zod'
+import * as z from 'zod'
 import { RunnerError } from './runner-error.ts'
 
 /** What of `fetch` is used. */

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@countersign/tokens'
 import { generateDpopKey } from '@countersign/tokens/dpop'
-import { z } from 'zod'
+import * as z from 'zod'
 import { checkUrl, type Fetch, post } from './endpoint.ts'
 import { type KeyStore, loadKey } from './key-store.ts'
 import { pause } from './pause.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '@countersign/tokens'
 import type { DpopKey } from '@countersign/tokens/dpop'
 import { signJws } from '@countersign/tokens/jws'
-import { z } from 'zod'
+import * as z from 'zod'
 import { assertionType } from '../../runner/assertion-type.ts'
 import { type Fetch, post } from './endpoint.ts'
 import { isRunnerError, RunnerError } from './runner-error.ts'

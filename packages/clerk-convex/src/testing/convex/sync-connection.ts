@@ -1,6 +1,6 @@
 import type { JSONValue } from 'convex/values'
 import type { RawData, WebSocket } from 'ws'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AnyCaller, FunctionResult, Functions } from './functions.ts'
 
 /** Who calls, and until when; nobody's calls have no end. */
