@@ -5,11 +5,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { linesOf, runProgram, runTool } from '../tool.mjs'
-import { workspacesOf } from '../tree.mjs'
+import { filesBelow, workspacesOf } from '../tree.mjs'
 
 /** @param {{ root: string }} context */
 export async function run({ root }) {
@@ -56,6 +56,7 @@ async function faultsOfPackage(root, folder, one) {
 
   return [
     ...layoutFaults(name, home),
+    ...orphanFaults(name, home, one.folder),
     ...(await publintFaults(name, home, tarball)),
     ...(await attwFaults(root, name, tarball, one.manifest)),
   ]
@@ -84,6 +85,20 @@ export function layoutFaults(name, home) {
     if (!existsSync(join(home, file))) faults.push(`${name}: ${file} is not in the tarball`)
   }
   return faults
+}
+
+/**
+ * A compiler deletes nothing: what it once wrote for a source that is gone would be published for ever.
+ * @param {string} name @param {string} home @param {string} folder with the sources
+ */
+export function orphanFaults(name, home, folder) {
+  const built = filesBelow(join(home, 'dist'), /\.js$/)
+  return built.flatMap((file) => {
+    const path = relative(join(home, 'dist'), file)
+    const source = join(folder, 'src', path.slice(0, -'.js'.length))
+    if (existsSync(`${source}.ts`) || existsSync(`${source}.tsx`)) return []
+    return [`${name}: dist/${path} was built from a source that is gone; remove dist and build again`]
+  })
 }
 
 /** @param {string} name @param {string} home @param {string} tarball */

@@ -5,7 +5,7 @@ import { run as biomeFaults } from '../checks/biome-faults.mjs'
 import { run as consumerMatrix } from '../checks/consumer-matrix.mjs'
 import { run as deadCode } from '../checks/dead-code.mjs'
 import { run as lint } from '../checks/lint.mjs'
-import { layoutFaults, run as packed } from '../checks/packed.mjs'
+import { layoutFaults, orphanFaults, run as packed } from '../checks/packed.mjs'
 import { plant, root } from './plant.ts'
 
 /** A tree that has the workspace's tools. */
@@ -100,6 +100,14 @@ describe('what is packed', () => {
       '@countersign/planted: a workspace: range is left in the packed manifest',
       '@countersign/planted: README.md is not in the tarball',
       '@countersign/planted: LICENSE is not in the tarball',
+    ])
+  })
+
+  it('holds nothing that was built from a source that is gone', () => {
+    const home = plant({ 'dist/a.js': '', 'dist/a.d.ts': '', 'dist/react/b.js': '', 'dist/react/gone.js': '' })
+    const folder = plant({ 'src/a.ts': '', 'src/react/b.tsx': '' })
+    expect(orphanFaults('@countersign/planted', home, folder)).toEqual([
+      '@countersign/planted: dist/react/gone.js was built from a source that is gone; remove dist and build again',
     ])
   })
 })
