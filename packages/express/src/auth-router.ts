@@ -1,4 +1,4 @@
-import { type RequestHandler, Router } from 'express'
+import { type RequestHandler, Router, type RouterOptions } from 'express'
 import { ExpressAuthError } from './errors.ts'
 import type { ExpressAuth, RouteOptions } from './express-auth.ts'
 
@@ -42,8 +42,9 @@ export interface AuthRouter<Scope extends string = string> extends RequestHandle
 export function createAuthRouter<Scope extends string>(
   auth: ExpressAuth<Scope>,
   known: readonly string[] = [],
+  options: RouterOptions = {},
 ): AuthRouter<Scope> {
-  const router = Router()
+  const router = Router(options)
   const routes: DeclaredRoute<Scope>[] = []
 
   const guardsFor = (scopes: DeclaredRoute<Scope>['scopes'], options: RouteOptions): RequestHandler[] => {

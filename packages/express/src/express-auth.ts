@@ -1,7 +1,7 @@
 import type { Availability, Decision, Guard } from '@countersign/guard'
 import { admitRequest, admitRequestNow, challenge, resourceMetadataUrl } from '@countersign/guard/http'
 import type { Principal } from '@countersign/tokens'
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { NextFunction, Request, RequestHandler, Response, RouterOptions } from 'express'
 import { type AuthRouter, createAuthRouter } from './auth-router.ts'
 import { checkAuthOptions, checkRouteOptions } from './check-options.ts'
 import { ExpressAuthError } from './errors.ts'
@@ -38,8 +38,11 @@ export interface ExpressAuth<Scope extends string = string> {
    * @throws ExpressAuthError `unguarded_route` if nothing before the handler has admitted the request
    */
   principal(request: Request): Principal
-  /** Routes that cannot be written without saying who may call them. */
-  router(): AuthRouter<Scope>
+  /**
+   * Routes that cannot be written without saying who may call them.
+   * @param options as `express.Router` takes them: `mergeParams` for a router mounted at `/orgs/:org`
+   */
+  router(options?: RouterOptions): AuthRouter<Scope>
   /**
    * Answers `/.well-known/oauth-protected-resource`, also with the path of the resource after it (RFC 9728 section 3).
    * @throws GuardError `no_resource` if the guard does not know where its consumer answers
@@ -128,7 +131,7 @@ export function expressAuth<Scope extends string>(
       }
       return principal
     },
-    router: () => createAuthRouter(auth, guard.scopes),
+    router: (options) => createAuthRouter(auth, guard.scopes, options),
     metadata: () => metadataHandler(guard),
   }
   return auth

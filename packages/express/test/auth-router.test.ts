@@ -65,6 +65,16 @@ describe('router', () => {
     })
   })
 
+  it('takes the options of a router', async () => {
+    const router = auth.router({ mergeParams: true, caseSensitive: true }).get('/Agents', 'public', (req, res) => {
+      res.json(req.params)
+    })
+    await serving(express().use('/orgs/:org', router), async (origin) => {
+      expect(await (await fetch(`${origin}/orgs/acme/Agents`)).json()).toEqual({ org: 'acme' })
+      expect((await fetch(`${origin}/orgs/acme/agents`)).status).toBe(404)
+    })
+  })
+
   it('does not take a route that does not say who may call it', () => {
     const router = auth.router()
     // @ts-expect-error nobody was named
