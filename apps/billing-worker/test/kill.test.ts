@@ -21,28 +21,30 @@ it('a worker that is killed again and again loses no job and charges none twice'
   ends.push(fleet.close)
   const worker = fleet.account('billing-worker')
   const port = await freePort()
-  const provider = await startPaymentProvider({
-    port: 0,
-    key: providerKey,
-    secret: webhookSecret,
-    webhook: `http://127.0.0.1:${port}/webhooks/payments`,
-  })
-  ends.push(() => provider.close())
-  // Between worker and provider: kills the worker when the provider has charged, before the answer is heard.
-  let charges = 0
-  let onCharge: (count: number) => boolean = () => false
+  // Between worker and provider, both ways: kills the worker when the provider has charged, before it hears of that.
+  let asked = 0
+  let deadly = { from: Number.POSITIVE_INFINITY, kill: () => {} }
   const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
-    const { authorization = '', 'idempotency-key': key = '' } = request.headers
-    const answer = await fetch(`${provider.url}/charges`, {
+    const isCharge = request.url === '/charges'
+    if (isCharge) asked += 1
+    const { kill, from } = deadly
+    const isDeadly = asked >= from
+    if (isDeadly && !isCharge) {
+      response.writeHead(503).end()
+      return
+    }
+    const { host: _host, connection: _connection, ...headers } = request.headers as Record<string, string>
+    const answer = await fetch(`${isCharge ? provider.url : `http://127.0.0.1:${port}`}${request.url}`, {
       method: 'POST',
-      headers: { authorization, 'idempotency-key': String(key), 'content-type': 'application/json' },
+      headers,
       body: Buffer.concat(parts),
     })
-    charges += 1
-    if (onCharge(charges)) response.destroy()
-    else response.writeHead(answer.status).end(await answer.text())
+    if (isDeadly) {
+      kill()
+      response.destroy()
+    } else response.writeHead(answer.status).end(await answer.text())
   }
   // One that was killed in the midst of a question is none to answer.
   const between = createServer((request, response) => void pass(request, response).catch(() => response.destroy()))
@@ -52,6 +54,13 @@ it('a worker that is killed again and again loses no job and charges none twice'
     return new Promise((resolve) => between.close(resolve))
   })
   const address = between.address() as { port: number }
+  const provider = await startPaymentProvider({
+    port: 0,
+    key: providerKey,
+    secret: webhookSecret,
+    webhook: `http://127.0.0.1:${address.port}/webhooks/payments`,
+  })
+  ends.push(() => provider.close())
 
   const database = join(fleet.folder, 'billing.db')
   const source = createTokenSource({
@@ -84,16 +93,16 @@ it('a worker that is killed again and again loses no job and charges none twice'
     ends.push(() => program.child.kill('SIGKILL'))
     return program
   }
-  for (const dies of [2, 6]) {
+  for (const from of [2, 6]) {
     const { child, exit } = start()
-    onCharge = (count) => count >= dies && child.kill('SIGKILL')
+    deadly = { from, kill: () => void child.kill('SIGKILL') }
     expect(await exit).toEqual([null, 'SIGKILL'])
   }
-  onCharge = () => false
+  deadly = { from: Number.POSITIVE_INFINITY, kill: () => {} }
   const last = start()
   await expect.poll(() => queue.ledger().length).toBe(jobs)
   expect(provider.charges()).toHaveLength(jobs)
-  expect(charges).toBeGreaterThan(jobs)
+  expect(asked).toBeGreaterThan(jobs)
   expect(new Set(queue.ledger().map(({ charge }) => charge)).size).toBe(jobs)
   expect(queue.list(100).every(({ state, token: left }) => state === 'settled' && left === null)).toBe(true)
   const listed = await call(`http://127.0.0.1:${port}`, 'GET', '/jobs', { token })
