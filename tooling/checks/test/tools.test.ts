@@ -66,6 +66,7 @@ describe('what is packed', () => {
     'packages/planted/package.json': JSON.stringify(manifest),
     'packages/planted/README.md': '# Planted\n',
     'packages/planted/LICENSE': 'MIT\n',
+    'packages/planted/src/index.ts': 'export const one = 1\n',
     'packages/planted/dist/index.js': 'export const one = 1\n',
     'packages/planted/dist/index.d.ts': 'export declare const one: 1\n',
   }
