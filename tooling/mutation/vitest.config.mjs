@@ -12,6 +12,7 @@ const own = (/** @type {string} */ name) => resolve(`src/node/${name}.ts`)
 const slow = ['engines', 'remote-jwks', 'jwks-promises']
 /** Tests of files that are not named like them. */
 const others = {
+  create: 'verified',
   edwards25519: 'engines',
   weierstrass: 'small',
   rejection: 'codes',
