@@ -40,13 +40,22 @@ for (const name of ['digest', 'sign', 'verify', 'importKey', 'generateKey'] as c
 /** Turns with nothing under way after which nothing more comes of what was begun. */
 const quietTurns = 8
 
+/** A request that only a test's clock would end is a fault of the test. */
+const longestMs = 60_000
+
 /**
  * Once nothing is under way that this process has asked for, and what the answers bring about has had its turn. It
  * counts from the first import on. A request that waits for a time-out of a test's clock is under way until then.
+ *
+ * @param mostMs in real milliseconds. @default 60,000
+ * @throws Error when something is under way for longer
  */
-export async function settled(): Promise<void> {
+export async function settled(mostMs: number = longestMs): Promise<void> {
+  const lastMs = performance.now() + mostMs
   for (let quiet = 0; quiet < quietTurns; quiet += 1) {
     await new Promise((resolve) => setImmediate(resolve))
-    if (underWay > 0) quiet = -1
+    if (underWay === 0) continue
+    quiet = -1
+    if (performance.now() > lastMs) throw new Error(`${underWay} answers are still awaited after ${mostMs} ms.`)
   }
 }

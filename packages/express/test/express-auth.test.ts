@@ -1,11 +1,22 @@
 import { createGuard } from '@countersign/guard'
 import { TokenRejected } from '@countersign/tokens'
-import express, { type ErrorRequestHandler } from 'express'
+import express, { type ErrorRequestHandler, type Express } from 'express'
 import { describe, expect, it } from 'vitest'
 import { expressAuth, expressAuthErrorCodes, expressAuthRemedies, isExpressAuthError } from '../src/index.ts'
 import { bearer, makeGuard, makeToken, serving } from './fixtures.ts'
 
 const metadataUrl = 'https://api.example.com/.well-known/oauth-protected-resource/v1'
+
+/** What reaches the app's error handler, which answers 500. */
+function faultsOf(app: Express): readonly unknown[] {
+  const seen: unknown[] = []
+  const failed: ErrorRequestHandler = (error, _req, res, _next) => {
+    seen.push(error)
+    res.status(500).end()
+  }
+  app.use(failed)
+  return seen
+}
 
 function makeApp() {
   const auth = expressAuth(makeGuard(), { realm: 'agents' })
@@ -95,12 +106,7 @@ describe('requireScope', () => {
     const fault = new Error('disk on fire')
     const verifier = { verify: () => Promise.reject(fault) }
     const app = express().get('/x', expressAuth(createGuard({ verifier })).requireToken(), (_req, res) => res.end())
-    const seen: unknown[] = []
-    const failed: ErrorRequestHandler = (error, _req, res, _next) => {
-      seen.push(error)
-      res.status(500).end()
-    }
-    app.use(failed)
+    const seen = faultsOf(app)
     await serving(app, async (origin) => {
       expect((await fetch(`${origin}/x`, bearer('a'))).status).toBe(500)
       expect(seen).toEqual([fault])
@@ -120,12 +126,7 @@ describe('requireScope', () => {
     for (const guard of guards) {
       const app = express().use(expressAuth(guard).requireToken())
       app.get('/x', (_req, res) => res.end('reached'))
-      const seen: unknown[] = []
-      const failed: ErrorRequestHandler = (error, _req, res, _next) => {
-        seen.push(error)
-        res.status(500).end()
-      }
-      app.use(failed)
+      const seen = faultsOf(app)
       await serving(app, async (origin) => {
         expect((await fetch(`${origin}/x`, bearer('a'))).status).toBe(500)
         expect(seen).toEqual([cause instanceof Error ? cause : expect.objectContaining({ cause })])
@@ -169,12 +170,7 @@ describe('requireScope', () => {
     const guard = makeGuard({ revocations: { isRevoked: () => answer(), onChange: () => () => {} } })
     const auth = expressAuth(guard)
     const app = express().get('/x', auth.requireToken(), (req, res) => res.end(auth.principal(req).subject))
-    const seen: unknown[] = []
-    const failed: ErrorRequestHandler = (error, _req, res, _next) => {
-      seen.push(error)
-      res.status(500).end()
-    }
-    app.use(failed)
+    const seen = faultsOf(app)
     const token = makeToken()
     await serving(app, async (origin) => {
       const status = async (): Promise<number> => (await fetch(`${origin}/x`, bearer(token))).status

@@ -66,3 +66,12 @@ it('waits for WebCrypto, and what follows from it', async () => {
   await settled()
   expect(length).toBe(32)
 })
+
+it('does not wait for ever', async () => {
+  const asked = fetch(url).then((response) => response.text())
+  await expect.poll(() => waiting).toHaveLength(1)
+  await expect(settled(0)).rejects.toThrow('1 answers are still awaited')
+  waiting.pop()?.end()
+  await asked
+  await settled()
+})
